@@ -1,0 +1,1 @@
+"""Prompts, and the checks on what the model wrote: citations, entities."""

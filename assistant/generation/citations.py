@@ -1,0 +1,175 @@
+"""Is each quote really in the passage that it cites? Checked by code, never by the model.
+
+An answer of a chat adapter is «quote» [marker] on its first lines, then the answer with markers.
+Comparison folds white space, case, accents and typographic quotes; offsets refer to the passage as
+stored. Refuses to know engines and prompts.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from assistant.models.prompt_format import ABSTENTION, brazilian_date
+from assistant.types import Outcome, Source
+
+SHORTEST_QUOTE = 8  # letters and digits; a shorter quote proves nothing
+
+_QUOTE = re.compile(r"«([^»]*)»\s*((?:\[\d+\]\s*)*)")
+_MARKER = re.compile(r"\s*\[(\d+)\]")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_SIGNS = str.maketrans({"“": '"', "”": '"', "’": "'", "‘": "'", "–": "-", "—": "-"})
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An answer after the check. `dropped` counts quotes that no passage holds."""
+
+    text: str
+    outcome: Outcome
+    sources: tuple[Source, ...]
+    dropped: int
+
+
+def fold(text: str) -> tuple[str, list[int]]:
+    """The text for comparison, and for each of its characters the offset in `text`.
+
+    Lower case, no accents, one blank for any white space, plain quotation marks.
+    """
+    folded: list[str] = []
+    offsets: list[int] = []
+    for offset, character in enumerate(text.translate(_SIGNS)):
+        if character.isspace():
+            if folded and folded[-1] == " ":
+                continue
+            character = " "
+        for part in unicodedata.normalize("NFKD", character).lower():
+            if not unicodedata.combining(part):
+                folded.append(part)
+                offsets.append(offset)
+    return "".join(folded), offsets
+
+
+def find_quote(quote: str, text: str) -> tuple[int, int] | None:
+    """Offsets in `text` of the wording of `quote`, or None when it does not occur there."""
+    wanted = fold(quote.strip(" .;,"))[0].strip()
+    if sum(c.isalnum() for c in wanted) < SHORTEST_QUOTE:
+        return None
+    folded, offsets = fold(text)
+    at = folded.find(wanted)
+    if at < 0:
+        return None
+    return offsets[at], offsets[at + len(wanted) - 1] + 1
+
+
+def check(output: str, sources: Sequence[Source]) -> Checked:
+    """Verify the output of a chat adapter against the sources in its prompt.
+
+    Grounded only when a quote is verbatim in a passage and every number of the answer stands in a
+    quoted passage; where the numbers differ, the verified quote itself is the answer. An answer all
+    of whose quotes fail is withheld.
+    """
+    if not sources:
+        return _without_sources(output)
+    found, dropped, renumbered = _verify_quotes(output, sources)
+    body = _MARKER.sub(lambda m: _renamed(m, renumbered, found), _QUOTE.sub("", output)).strip()
+    if fold(ABSTENTION)[0].rstrip(".") in fold(output)[0]:
+        return Checked(ABSTENTION, Outcome.ABSTAINED, tuple(sources), dropped)
+    if not found:
+        if "«" in output or _MARKER.search(output):
+            return Checked(ABSTENTION, Outcome.ABSTAINED, tuple(sources), dropped)
+        return Checked(body, Outcome.UNGROUNDED, tuple(sources), dropped)
+    if not body or not _numbers_hold(body, found.values()):
+        body = " ".join(f"{_sentence(s.quote or '')} [{s.marker}]." for s in found.values())
+    elif not _MARKER.search(body):
+        body = f"{body.rstrip('.')} {''.join(f'[{m}]' for m in found)}."
+    cited = tuple(found.get(source.marker, source) for source in sources)
+    return Checked(body, Outcome.GROUNDED, cited, dropped)
+
+
+def _without_sources(output: str) -> Checked:
+    if fold(ABSTENTION)[0].rstrip(".") in fold(output)[0] or "«" in output:
+        return Checked(ABSTENTION, Outcome.ABSTAINED, (), output.count("«"))
+    return Checked(_MARKER.sub("", output).strip(), Outcome.UNGROUNDED, (), 0)
+
+
+def _verify_quotes(
+    output: str, sources: Sequence[Source]
+) -> tuple[dict[int, Source], int, dict[int, int]]:
+    """Sources with their verified quote by marker, failures, and markers that had to be corrected."""
+    found: dict[int, Source] = {}
+    renumbered: dict[int, int] = {}
+    dropped = 0
+    for match in _QUOTE.finditer(output):
+        claimed = [int(n) for n in re.findall(r"\d+", match[2])]
+        ordered = sorted(sources, key=lambda s: s.marker not in claimed)
+        for source in ordered:
+            span = find_quote(match[1], source.passage.text)
+            if span:
+                start, end = span
+                found[source.marker] = replace(
+                    source, quote=source.passage.text[start:end], start=start, end=end
+                )
+                renumbered.update(dict.fromkeys(claimed, source.marker))
+                break
+        else:
+            dropped += 1
+    return found, dropped, renumbered
+
+
+def _renamed(match: re.Match[str], renumbered: dict[int, int], found: dict[int, Source]) -> str:
+    """A marker as it may stay in the answer: corrected, or removed where nothing was verified."""
+    marker = int(match[1])
+    marker = renumbered.get(marker, marker)
+    return f" [{marker}]" if marker in found else ""
+
+
+def _numbers_hold(body: str, sources: Sequence[Source] | object) -> bool:
+    """Whether every number of the answer stands in a quoted passage or is part of its date."""
+    known: set[str] = set()
+    for source in sources:  # type: ignore[attr-defined]  # a view of dict values
+        known.update(_NUMBER.findall(source.passage.text))
+        known.update(re.findall(r"\d+", brazilian_date(source.passage.as_of)))
+        known.update(re.findall(r"\d+", source.passage.text))
+    return all(number in known for number in _NUMBER.findall(_MARKER.sub("", body)))
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}".rstrip(" .;,")
+
+
+class QuoteGate:
+    """Holds back quotes while an answer streams: an unchecked quote is never shown.
+
+    Text outside of « » passes at once, markers that follow a quote do not.
+    """
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._started = False
+
+    def feed(self, delta: str) -> str:
+        """The part of the text so far that may be shown now and was not before."""
+        self._held += delta
+        shown = ""
+        while self._held:
+            before, opening, rest = self._held.partition("«")
+            shown += before
+            self._held = opening + rest
+            if not opening:
+                break
+            match = _QUOTE.match(self._held)
+            if match is None or match.end() == len(self._held):
+                break  # the quote, or the markers behind it, may still go on
+            self._held = self._held[match.end() :]
+        if not self._started:
+            shown = shown.lstrip()
+        self._started = self._started or bool(shown)
+        return shown
+
+    def flush(self) -> str:
+        """What is left at the end: nothing, unless the text ended outside of a quote."""
+        rest, self._held = ("" if self._held.startswith("«") else self._held), ""
+        return rest

@@ -1,0 +1,48 @@
+"""What a reply may not say: promises and facts that the review does not hold.
+
+A reply speaks for a business, so a sentence with an amount, a discount, a refund or a contact that
+the visitor's text does not mention is removed and counted. Refuses to know engines and prompts.
+"""
+
+from __future__ import annotations
+
+import re
+
+from assistant.generation.citations import fold
+
+# Stems of what a reply may never offer by itself (folded). A stem that the review uses is allowed:
+# the reply may speak of the refund that the guest asks about.
+_COMMITMENTS = (
+    "descont",
+    "reembols",
+    "ressarc",
+    "estorn",
+    "brinde",
+    "cortesia",
+    "gratis",
+    "gratuit",
+    "voucher",
+    "cupom",
+    "indeniza",
+    "devolver o",
+    "devolucao do",
+    "por nossa conta",
+    "por conta da casa",
+)
+_FACTS = re.compile(r"r\$\s*\d[\d.,]*|\d[\d.,:/-]*\d|\d|\S+@\S+|https?://\S+|www\.\S+")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+
+
+def keep_honest(reply: str, review: str) -> tuple[str, int]:
+    """The reply without sentences that promise or invent, and the number of removed sentences."""
+    known = fold(review)[0]
+    kept, removed = [], 0
+    for sentence in _SENTENCE.split(reply.strip()):
+        said = fold(sentence)[0]
+        promised = any(stem in said and stem not in known for stem in _COMMITMENTS)
+        invented = any(fact not in known for fact in _FACTS.findall(said))
+        if promised or invented:
+            removed += 1
+        else:
+            kept.append(sentence)
+    return " ".join(kept), removed

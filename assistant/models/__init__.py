@@ -1,0 +1,1 @@
+"""Base models: the catalog, their provision, their quantization."""

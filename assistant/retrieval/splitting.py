@@ -1,0 +1,75 @@
+"""Documents to chunks: by heading, then by size.
+
+A chunk never crosses a heading or a page and is never only a heading; its text is the document's own
+wording, so that a quote can be found in it. Refuses to know embeddings and the index.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from assistant.retrieval.loading import LoadedDocument
+
+if TYPE_CHECKING:
+    from langchain_text_splitters import MarkdownHeaderTextSplitter, RecursiveCharacterTextSplitter
+
+CHUNK_CHARS = 700
+VERSION = 1  # of the rules in this file; another number makes every document new to the index
+_LEVELS = [("#" * level, f"h{level}") for level in range(1, 7)]
+_SEPARATORS = ["\n\n", "\n", ". ", "; ", ", ", " ", ""]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a document; `heading` is its path ("Luas > Contagem"), `page` counts from 1."""
+
+    text: str
+    heading: str
+    page: int | None
+    title: str
+
+    @property
+    def embedding_text(self) -> str:
+        """What is embedded: the path says what the words alone may not ("tem 274")."""
+        path = [p for p in (self.title, self.heading) if p]
+        return "\n".join([" > ".join(dict.fromkeys(path)), self.text]) if path else self.text
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what is embedded: equal digests have equal vectors."""
+        return hashlib.sha256(self.embedding_text.encode("utf-8")).hexdigest()
+
+
+def split(document: LoadedDocument) -> list[Chunk]:
+    """The chunks of a document in reading order; empty only where it holds nothing but headings."""
+    chunks: list[Chunk] = []
+    heading = ""
+    for page in document.pages:
+        sections = _header_splitter().split_text(page.text)
+        for section in sections:
+            if section.metadata or page.number is None:
+                heading = " > ".join(str(section.metadata[k]) for _, k in _LEVELS if k in section.metadata)
+            for piece in _size_splitter().split_text(section.page_content):
+                text = piece.strip().lstrip(".;,").strip()
+                if any(c.isalnum() for c in text):
+                    chunks.append(Chunk(text, heading, page.number, document.title))
+    return chunks
+
+
+@cache
+def _header_splitter() -> MarkdownHeaderTextSplitter:
+    from langchain_text_splitters import MarkdownHeaderTextSplitter
+
+    return MarkdownHeaderTextSplitter(_LEVELS, strip_headers=True)
+
+
+@cache
+def _size_splitter() -> RecursiveCharacterTextSplitter:
+    from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+    return RecursiveCharacterTextSplitter(
+        separators=_SEPARATORS, chunk_size=CHUNK_CHARS, chunk_overlap=0, keep_separator="end"
+    )

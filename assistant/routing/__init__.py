@@ -1,0 +1,1 @@
+"""Question -> adapter: features, learned head, calibrated rejection."""

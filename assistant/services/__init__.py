@@ -1,0 +1,1 @@
+"""What a visitor can do, one service per page of the interface."""

@@ -1,0 +1,295 @@
+"""The path of a question: route, retrieve, prompt, generate, verify; a stream of typed events.
+
+Knows the order of the stages and nothing of their insides. Holds nothing of any visitor: history,
+pinned adapter and chosen corpora are arguments of the call. Refuses to know widgets and HTTP.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from assistant.engines.base import Delta, Engine, Finished, FinishReason, GenerationRequest
+from assistant.errors import InputRejected
+from assistant.generation import extraction
+from assistant.generation.citations import QuoteGate, check
+from assistant.generation.prompt import (
+    Budget,
+    chat_messages,
+    grounded_prompt,
+    plain_prompt,
+    sources_of,
+)
+from assistant.generation.verification import keep_honest
+from assistant.models.catalog import PromptFormat
+from assistant.services.adapters import AdaptersService, LiveAdapter
+from assistant.types import (
+    AdapterKind,
+    Answer,
+    Answered,
+    Entity,
+    Event,
+    Outcome,
+    Passage,
+    Retrieved,
+    Route,
+    Routed,
+    Source,
+    Timings,
+    TokenDelta,
+    Turn,
+    Usage,
+)
+
+AUTOMATIC = "auto"  # AskRequest.adapter: the router decides
+NO_ADAPTER = "none"  # AskRequest.adapter: the base alone
+
+_BASE_TEMPLATE = "{documents}{history}Pergunta: {input}\nResposta:"
+_BASE_TOKENS = 96  # a pretrained base alone does not know when to end
+
+
+@dataclass(frozen=True, slots=True)
+class AskRequest:
+    """One question with everything that belongs to its visitor.
+
+    `adapter` is "auto", "none" or a name; `corpora` None searches all, () asks without documents.
+    """
+
+    question: str
+    history: tuple[Turn, ...] = ()
+    adapter: str = AUTOMATIC
+    corpora: tuple[str, ...] | None = None
+    language: str = "pt"
+    max_tokens: int | None = None
+    temperature: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChatOptions:
+    """Limits of the service: characters of a question, passages shown, slots of the engine."""
+
+    max_question_chars: int = 20_000
+    passages: int = 3
+    prompt_format: PromptFormat = PromptFormat.PLAIN
+
+
+class Routing(Protocol):
+    """What the chat needs of the router."""
+
+    def route(self, text: str, *, history: Sequence[Turn], pinned: str | None, language: str) -> Route:
+        """Decide the adapter; `pinned` is "none", a name, or None for automatic."""
+        ...
+
+
+class Retrieval(Protocol):
+    """What the chat needs of the retriever."""
+
+    def retrieve(
+        self, question: str, *, corpora: Sequence[str] | None, k: int, history: Sequence[Turn] = ()
+    ) -> tuple[Passage, ...]:
+        """The best k passages, best first."""
+        ...
+
+    def answers(self, question: str, passages: Sequence[Passage]) -> bool:
+        """Whether the passages are close enough to be worth showing to the model."""
+        ...
+
+
+class ChatService:
+    """Answers questions; one instance serves every visitor."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        router: Routing,
+        retriever: Retrieval,
+        adapters: AdaptersService,
+        options: ChatOptions,
+    ) -> None:
+        self._engine = engine
+        self._router = router
+        self._retriever = retriever
+        self._adapters = adapters
+        self._options = options
+
+    def ask(self, request: AskRequest, cancel: threading.Event | None = None) -> Iterator[Event]:
+        """Yield Routed, Retrieved (kind chat only), TokenDelta ..., Answered.
+
+        Raises `InputRejected` for a question that is empty or too long, `GenerationError` when the
+        engine fails. Closing the iterator or setting `cancel` stops the engine.
+        """
+        self._accept(request.question)
+        run = _Run(request, cancel or threading.Event())
+        pinned = None if request.adapter == AUTOMATIC else request.adapter
+        route = self._router.route(
+            request.question, history=request.history, pinned=pinned, language=request.language
+        )
+        live = self._adapters.live().get(route.adapter or "")
+        run.routed(route)
+        yield Routed(route)
+        if live is not None and live.card.kind is AdapterKind.EXTRACT:
+            yield from self._extract(run, live)
+        elif live is not None and live.card.kind is AdapterKind.REPLY:
+            yield from self._reply(run, live)
+        else:
+            yield from self._chat(run, live)
+
+    def _accept(self, question: str) -> None:
+        if not any(character.isalnum() for character in question):
+            raise InputRejected("A pergunta está vazia. Escreva uma pergunta ou cole um texto.")
+        if len(question) > self._options.max_question_chars:
+            raise InputRejected(
+                f"O texto tem {len(question)} caracteres e o limite é {self._options.max_question_chars}. Envie um "
+                "trecho menor, ou aumente ASSISTANT_MAX_QUESTION_CHARS."
+            )
+
+    def _chat(self, run: _Run, live: LiveAdapter | None) -> Iterator[Event]:
+        request = run.request
+        nearest: tuple[Source, ...] = ()
+        shown: tuple[Source, ...] | None = None
+        if request.corpora != ():
+            started = time.perf_counter()
+            passages = self._retriever.retrieve(
+                request.question, corpora=request.corpora, k=self._options.passages, history=request.history
+            )
+            nearest = sources_of(passages)
+            shown = nearest if self._retriever.answers(request.question, passages) else ()
+            run.retrieved((time.perf_counter() - started) * 1000)
+        template = live.card.template if live else _BASE_TEMPLATE
+        if live is None and not shown:
+            shown = None  # a base alone does not understand "no documents"
+        limit = request.max_tokens or (live.card.max_tokens if live else _BASE_TOKENS)
+        built = grounded_prompt(
+            template, request.question, shown, request.history if live else (), self._budget(limit)
+        )
+        if request.corpora != ():
+            yield Retrieved(built.sources)
+        output = ""
+        gate = QuoteGate()
+        for item in self._stream(run, built.text, live, limit):
+            output += item
+            if piece := gate.feed(item):
+                yield TokenDelta(piece)
+        if piece := gate.flush():
+            yield TokenDelta(piece)
+        checked = check(output, built.sources)
+        sources = checked.sources if checked.outcome is Outcome.GROUNDED else nearest
+        yield Answered(
+            run.answer(
+                checked.text,
+                checked.outcome,
+                sources=sources if checked.outcome is not Outcome.UNGROUNDED else (),
+                dropped=checked.dropped,
+            )
+        )
+
+    def _reply(self, run: _Run, live: LiveAdapter) -> Iterator[Event]:
+        limit = run.request.max_tokens or live.card.max_tokens
+        prompt = plain_prompt(live.card.template, run.request.question, self._budget(limit))
+        output = ""
+        for item in self._stream(run, prompt, live, limit):
+            output += item
+            yield TokenDelta(item)
+        text, dropped = keep_honest(output, run.request.question)
+        yield Answered(run.answer(text, Outcome.REPLIED, dropped=dropped))
+
+    def _extract(self, run: _Run, live: LiveAdapter) -> Iterator[Event]:
+        entities: list[Entity] = []
+        dropped = 0
+        limit = run.request.max_tokens or live.card.max_tokens
+        for segment in extraction.segments(run.request.question):
+            if run.cancel.is_set():
+                break
+            prompt = plain_prompt(live.card.template, segment.text, self._budget(limit))
+            output = "".join(self._stream(run, prompt, live, limit))
+            parsed = extraction.parse(output, live.card.labels)
+            found, missing = extraction.locate(segment, parsed.pairs)
+            dropped += missing + parsed.failures
+            entities += found
+            for entity in found:
+                yield TokenDelta(f"{entity.label}: {entity.text}\n")
+        text = "\n".join(f"{entity.label}: {entity.text}" for entity in entities)
+        answer = run.answer(
+            text or "Nenhuma entidade encontrada.", Outcome.EXTRACTED, entities=tuple(entities), dropped=dropped
+        )
+        yield Answered(answer)
+
+    def _stream(self, run: _Run, prompt: str, live: LiveAdapter | None, limit: int) -> Iterator[str]:
+        request = run.request
+        templated = self._options.prompt_format is PromptFormat.TEMPLATE and live is None
+        generation = GenerationRequest(
+            prompt=chat_messages(prompt, request.language) if templated else prompt,
+            adapter=live.version.key if live else None,
+            max_tokens=limit,
+            temperature=request.temperature,
+            seed=request.seed,
+            stop=live.card.stop if live else (() if templated else ("\n",)),
+        )
+        for item in self._engine.stream(generation, run.cancel):
+            if isinstance(item, Delta):
+                run.first_token()
+                yield item.text
+            elif isinstance(item, Finished):
+                run.finished(item)
+
+    def _budget(self, completion: int) -> Budget:
+        return Budget(self._engine.context_size - completion - 8, self._engine.count_tokens)
+
+
+@dataclass
+class _Run:
+    """What one call of `ask` has measured so far."""
+
+    request: AskRequest
+    cancel: threading.Event
+    started: float = field(default_factory=time.perf_counter)
+    timings: Timings = field(default_factory=Timings)
+    usage: Usage = field(default_factory=Usage)
+    route: Route | None = None
+    stopped: bool = False
+
+    def _now(self) -> float:
+        return (time.perf_counter() - self.started) * 1000
+
+    def routed(self, route: Route) -> None:
+        self.route = route
+        self.timings = replace(self.timings, route=self._now())
+
+    def retrieved(self, milliseconds: float) -> None:
+        self.timings = replace(self.timings, retrieve=milliseconds)
+
+    def first_token(self) -> None:
+        if not self.timings.first_token:
+            self.timings = replace(self.timings, first_token=self._now())
+
+    def finished(self, item: Finished) -> None:
+        self.usage = self.usage + item.usage
+        self.stopped = self.stopped or item.reason is FinishReason.CANCELLED
+
+    def answer(
+        self,
+        text: str,
+        outcome: Outcome,
+        *,
+        sources: tuple[Source, ...] = (),
+        entities: tuple[Entity, ...] = (),
+        dropped: int = 0,
+    ) -> Answer:
+        """The finished answer with the measurements of this run."""
+        assert self.route is not None
+        return Answer(
+            question=self.request.question,
+            text=text.strip(),
+            outcome=outcome,
+            route=self.route,
+            sources=sources,
+            entities=entities,
+            usage=self.usage,
+            timings=replace(self.timings, total=self._now()),
+            dropped=dropped,
+            stopped=self.stopped,
+        )

@@ -1,0 +1,331 @@
+"""The ledger: SQLite (WAL), the truth for documents, chunks, stems and embeddings.
+
+Knows tables, transactions and how SQLite fails. Refuses to know Chroma, Portuguese and files of a
+corpus: stems arrive ready, and a search takes terms.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.errors import CorpusError, StorageError, StoreBusy
+
+SCHEMA = 1
+REBUILD = "python -m assistant ingest --rebuild"
+_TABLES = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS documents (
+    id INTEGER PRIMARY KEY, corpus TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL,
+    title TEXT NOT NULL, as_of TEXT, pages INTEGER NOT NULL, state TEXT NOT NULL, notes TEXT NOT NULL,
+    UNIQUE (corpus, name));
+CREATE TABLE IF NOT EXISTS chunks (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+    document INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL, text TEXT NOT NULL, heading TEXT NOT NULL, page INTEGER,
+    digest TEXT NOT NULL, embedding BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS chunks_document ON chunks (document, position);
+CREATE INDEX IF NOT EXISTS chunks_digest ON chunks (digest);
+CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (path, body, tokenize = 'unicode61 remove_diacritics 0');
+CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary USING fts5vocab (words, 'row');
+"""
+_COLUMNS = "c.id, d.corpus, d.name, c.position, c.text, c.heading, c.page, d.title, d.as_of"
+_JOINED = "chunks c JOIN documents d ON d.id = c.document"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRecord:
+    """A document as the index holds it; `state` is "ready" or "refused", `notes` say why."""
+
+    corpus: str
+    name: str
+    sha256: str
+    title: str
+    as_of: str | None = None
+    pages: int = 0
+    chunks: int = 0
+    state: str = "ready"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewChunk:
+    """A chunk on its way in; `embedding` is a unit vector, stems are what full-text search matches."""
+
+    chunk_id: str
+    text: str
+    heading: str
+    page: int | None
+    digest: str
+    path_stems: str
+    body_stems: str
+    embedding: Sequence[float] | NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChunk:
+    """A chunk with what its document says of itself; `position` counts from 0."""
+
+    chunk_id: str
+    corpus: str
+    document: str
+    position: int
+    text: str
+    heading: str
+    page: int | None
+    title: str
+    as_of: str | None
+
+
+class Ledger:
+    """One connection for each thread. SQLite's errors leave as the project's own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._guard = threading.Lock()
+        self._connections: list[sqlite3.Connection] = []
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection for reading; raises `CorpusError`, `StoreBusy` or `StorageError`."""
+        try:
+            yield self._connection()
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing: committed and on disk when the block ends, undone when it raises."""
+        with self.reading() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with self._guard:
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+            self._local = threading.local()
+
+    def clear(self) -> None:
+        """Empty the ledger, whatever version of it this is."""
+        names = ("vocabulary", "words", "chunks", "documents", "meta")
+        with self.transaction() as c:
+            for name in names:
+                c.execute(f"DROP TABLE IF EXISTS {name}")
+            for statement in _TABLES.split(";\n"):
+                c.execute(statement)
+
+    def meta(self) -> dict[str, str]:
+        """All recorded facts about the index: embedder, dimension, revision, generation."""
+        with self.reading() as c:
+            return dict(c.execute("SELECT key, value FROM meta").fetchall())
+
+    def set_meta(self, **values: str) -> None:
+        """Record facts about the index."""
+        with self.transaction() as c:
+            write_meta(c, values)
+
+    def documents(self, corpus: str | None = None) -> list[DocumentRecord]:
+        """Documents in the order of their names."""
+        query = """SELECT d.corpus, d.name, d.sha256, d.title, d.as_of, d.pages,
+            (SELECT count(*) FROM chunks c WHERE c.document = d.id), d.state, d.notes
+            FROM documents d WHERE ?1 IS NULL OR d.corpus = ?1 ORDER BY d.corpus, d.name"""
+        with self.reading() as c:
+            rows = c.execute(query, (corpus,)).fetchall()
+        return [DocumentRecord(*row[:8], tuple(json.loads(row[8]))) for row in rows]
+
+    def chunks(self, chunk_ids: Sequence[str]) -> dict[str, StoredChunk]:
+        """Chunks by id; ids that are gone are left out."""
+        rows = self._by_ids(_COLUMNS, chunk_ids)
+        return {row[0]: StoredChunk(*row) for row in rows}
+
+    def chunks_of(self, corpus: str, document: str) -> list[StoredChunk]:
+        """All chunks of a document in reading order."""
+        query = f"SELECT {_COLUMNS} FROM {_JOINED} WHERE d.corpus = ? AND d.name = ? ORDER BY c.position"  # noqa: S608
+        with self.reading() as c:
+            return [StoredChunk(*row) for row in c.execute(query, (corpus, document))]
+
+    def vectors(self, chunk_ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Unit vectors by chunk id."""
+        return {
+            row[0]: np.frombuffer(row[1], np.float32) for row in self._by_ids("c.id, c.embedding", chunk_ids)
+        }
+
+    def all_vectors(
+        self, corpora: Sequence[str] | None = None
+    ) -> Iterator[tuple[str, str, NDArray[np.float32]]]:
+        """(chunk id, corpus, unit vector) of every chunk, oldest first."""
+        query = f"""SELECT c.id, d.corpus, c.embedding FROM {_JOINED}
+            WHERE ?1 IS NULL OR d.corpus IN (SELECT value FROM json_each(?1)) ORDER BY c.number"""  # noqa: S608
+        with self.reading() as c:
+            for chunk_id, corpus, blob in c.execute(query, (_listed(corpora),)):
+                yield chunk_id, corpus, np.frombuffer(blob, np.float32)
+
+    def ids(self) -> list[str]:
+        """Ids of all chunks, oldest first."""
+        with self.reading() as c:
+            return [row[0] for row in c.execute("SELECT id FROM chunks ORDER BY number")]
+
+    def known_vectors(self, digests: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Unit vectors of texts that some chunk already holds, by digest: they are not embedded again."""
+        query = "SELECT digest, embedding FROM chunks WHERE digest IN (SELECT value FROM json_each(?))"
+        with self.reading() as c:
+            rows = c.execute(query, (_listed(digests),)).fetchall()
+        return {digest: np.frombuffer(blob, np.float32) for digest, blob in rows}
+
+    def match(
+        self, expression: str, corpora: Sequence[str] | None, k: int, path_weight: float
+    ) -> list[tuple[str, float]]:
+        """(chunk id, BM25) of a full-text expression, best first; BM25 is positive, higher is better."""
+        query = """SELECT c.id, -bm25(words, ?1, 1.0) FROM words JOIN chunks c ON c.number = words.rowid
+            JOIN documents d ON d.id = c.document WHERE words MATCH ?2
+            AND (?3 IS NULL OR d.corpus IN (SELECT value FROM json_each(?3)))
+            ORDER BY 2 DESC, c.number LIMIT ?4"""
+        with self.reading() as c:
+            return c.execute(query, (path_weight, expression, _listed(corpora), k)).fetchall()
+
+    def frequencies(self, terms: Sequence[str]) -> tuple[dict[str, int], int]:
+        """How many chunks hold each term, and how many chunks there are."""
+        query = "SELECT term, doc FROM vocabulary WHERE term IN (SELECT value FROM json_each(?))"
+        with self.reading() as c:
+            total: int = c.execute("SELECT count(*) FROM chunks").fetchone()[0]
+            return dict(c.execute(query, (_listed(terms),)).fetchall()), total
+
+    def scrub(self) -> None:
+        """Make deleted words unreadable: merge the full-text index, empty the write-ahead log."""
+        with self.reading() as c:
+            c.execute("INSERT INTO words (words) VALUES ('optimize')")
+            c.execute("PRAGMA wal_checkpoint (TRUNCATE)")
+
+    def is_sound(self) -> bool:
+        """SQLite's own check of the whole file; seconds for a gigabyte."""
+        try:
+            with self.reading() as c:
+                return bool(c.execute("PRAGMA quick_check (1)").fetchone()[0] == "ok")
+        except (StoreBusy, StorageError):
+            raise
+        except CorpusError:
+            return False
+
+    def _by_ids(self, columns: str, chunk_ids: Sequence[str]) -> list[tuple[Any, ...]]:
+        query = f"SELECT {columns} FROM {_JOINED} WHERE c.id IN (SELECT value FROM json_each(?))"  # noqa: S608
+        with self.reading() as c:
+            return c.execute(query, (_listed(chunk_ids),)).fetchall()
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")  # acknowledged means on disk
+                connection.execute("PRAGMA foreign_keys = ON")
+                connection.execute("PRAGMA secure_delete = ON")  # deleted words are overwritten
+                connection.executescript(_TABLES)
+            except sqlite3.Error:
+                connection.close()
+                raise
+            self._local.connection = connection
+            with self._guard:
+                self._connections.append(connection)
+        return connection
+
+    def _translated(self, error: sqlite3.Error) -> CorpusError | StorageError:
+        text = str(error)
+        if "locked" in text or "busy" in text:
+            return StoreBusy(f"The index {self.path} is being written by another process. Try again shortly.")
+        if any(word in text for word in ("full", "readonly", "disk I/O", "unable to open")):
+            return StorageError(
+                f"The index {self.path} cannot be written ({text}). Free space, check its rights."
+            )
+        return CorpusError(
+            f"The index {self.path} is damaged ({text}). Make it again from corpora/: {REBUILD}"
+        )
+
+
+def write_meta(connection: sqlite3.Connection, values: Mapping[str, str]) -> None:
+    """Record facts inside a running transaction."""
+    connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(values.items()))
+
+
+def bump(connection: sqlite3.Connection) -> None:
+    """Count a change of the chunks, so that every process sees that its vectors are behind."""
+    connection.execute(
+        "INSERT INTO meta VALUES ('revision', '1') ON CONFLICT (key) DO UPDATE SET value = value + 1"
+    )
+
+
+def delete_document(connection: sqlite3.Connection, corpus: str, name: str) -> bool:
+    """Remove a document with its chunks and stems inside a running transaction; False where unknown."""
+    row = connection.execute(
+        "SELECT id FROM documents WHERE corpus = ? AND name = ?", (corpus, name)
+    ).fetchone()
+    if row is None:
+        return False
+    connection.execute("DELETE FROM words WHERE rowid IN (SELECT number FROM chunks WHERE document = ?)", row)
+    connection.execute("DELETE FROM chunks WHERE document = ?", row)
+    connection.execute("DELETE FROM documents WHERE id = ?", row)
+    return True
+
+
+def insert_document(
+    connection: sqlite3.Connection, document: DocumentRecord, chunks: Sequence[NewChunk]
+) -> None:
+    """Write a document with its chunks and stems inside a running transaction."""
+    d = document
+    cursor = connection.execute(
+        "INSERT INTO documents (corpus, name, sha256, title, as_of, pages, state, notes) VALUES (?,?,?,?,?,?,?,?)",
+        (
+            d.corpus,
+            d.name,
+            d.sha256,
+            d.title,
+            d.as_of,
+            d.pages,
+            d.state,
+            json.dumps(d.notes, ensure_ascii=False),
+        ),
+    )
+    for position, chunk in enumerate(chunks):
+        blob = np.asarray(chunk.embedding, np.float32).tobytes()
+        row = connection.execute(
+            "INSERT INTO chunks (id, document, position, text, heading, page, digest, embedding)"
+            " VALUES (?,?,?,?,?,?,?,?)",
+            (
+                chunk.chunk_id,
+                cursor.lastrowid,
+                position,
+                chunk.text,
+                chunk.heading,
+                chunk.page,
+                chunk.digest,
+                blob,
+            ),
+        )
+        connection.execute(
+            "INSERT INTO words (rowid, path, body) VALUES (?,?,?)",
+            (row.lastrowid, chunk.path_stems, chunk.body_stems),
+        )
+
+
+def _listed(values: Sequence[str] | None) -> str | None:
+    return None if values is None else json.dumps(list(values))

@@ -1,0 +1,293 @@
+"""Adapters on disk: cards, recipes, versions and their manifests.
+
+Knows the layout `adapters/<name>/{card.toml, recipe.toml, versions/<nnnn>-<base>/}` and that a
+version without `manifest.toml` (written last) does not exist. Refuses to load weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from assistant.errors import AdapterBroken, AdapterNotFound, ConfigurationError, StorageError
+from assistant.types import AdapterKind
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}")
+_VERSION = re.compile(r"(\d{4})-([A-Za-z0-9._-]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Localized:
+    """A text in both interface languages."""
+
+    pt: str
+    en: str
+
+    def get(self, language: str) -> str:
+        """The text in `language` ("pt" or "en")."""
+        return self.en if language == "en" else self.pt
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a registered adapter is for, how it is prompted and when it is chosen.
+
+    `template` has one field `{input}` (and, for kind chat, `{documents}`); `reason` says in words
+    why the router chose it; `active` is the number of the live version, 0 for none. `fallback`
+    marks the adapter that answers where no other fits.
+    """
+
+    name: str
+    kind: AdapterKind
+    title: Localized
+    description: Localized
+    reason: Localized
+    template: str
+    stop: tuple[str, ...]
+    utterances: tuple[str, ...]
+    active: int
+    labels: tuple[str, ...] = ()
+    corpora: tuple[str, ...] = ()
+    fallback: bool = False
+    max_tokens: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The certificate of a version, written last.
+
+    `base_fingerprint` and `data_hash` are SHA-256; `files` maps each file name of the version to its
+    SHA-256; `scores` holds the figures of its evaluation (0 to 1 unless the name says otherwise).
+    """
+
+    adapter: str
+    number: int
+    base: str
+    base_fingerprint: str
+    data_hash: str
+    created: str
+    files: Mapping[str, str]
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One immutable version folder."""
+
+    adapter: str
+    number: int
+    base: str
+    path: Path
+
+    @property
+    def key(self) -> str:
+        """The name that engines know it by: "legal-ner@0001"."""
+        return f"{self.adapter}@{self.number:04d}"
+
+    @property
+    def label(self) -> str:
+        """The folder's name: "0001-gemma3-270m"."""
+        return f"{self.number:04d}-{self.base}"
+
+
+def check_name(name: str, what: str) -> str:
+    """Return `name` if it is a safe folder name, else raise `ConfigurationError`."""
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"{name!r} is no valid name for {what}: use 1 to 48 lower-case letters, digits and hyphens, "
+            "beginning with a letter or digit."
+        )
+    return name
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file as hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class AdapterRegistry:
+    """The adapters under one folder. Holds no state: the disk is the truth."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds one sub-folder for each adapter."""
+        return self._folder
+
+    def names(self) -> list[str]:
+        """Names of all adapters that have a card, sorted."""
+        if not self._folder.is_dir():
+            return []
+        return sorted(p.parent.name for p in self._folder.glob("*/card.toml"))
+
+    def card(self, name: str) -> Card:
+        """The card of an adapter; raises `AdapterNotFound` or `ConfigurationError`."""
+        path = self._folder / check_name(name, "an adapter") / "card.toml"
+        if not path.is_file():
+            raise AdapterNotFound(
+                f"No adapter is called {name!r}. Registered: {', '.join(self.names()) or 'none'}."
+            )
+        return read_card(path)
+
+    def versions(self, name: str) -> list[Version]:
+        """Complete versions of an adapter, oldest first; folders without a manifest are not listed."""
+        folder = self._folder / check_name(name, "an adapter") / "versions"
+        found = []
+        for path in sorted(folder.glob("*/manifest.toml")):
+            match = _VERSION.fullmatch(path.parent.name)
+            if match:
+                found.append(Version(name, int(match[1]), match[2], path.parent))
+        return found
+
+    def incomplete(self, name: str) -> list[Path]:
+        """Version folders without a manifest: left by a killed process, never loaded."""
+        folder = self._folder / name / "versions"
+        return sorted(p for p in folder.glob("*") if p.is_dir() and not (p / "manifest.toml").is_file())
+
+    def version(self, name: str, number: int) -> Version:
+        """One version by number; raises `AdapterNotFound` listing the others."""
+        for version in self.versions(name):
+            if version.number == number:
+                return version
+        known = ", ".join(v.label for v in self.versions(name)) or "none"
+        raise AdapterNotFound(f"Adapter {name!r} has no version {number}. Versions: {known}.")
+
+    def active(self, name: str) -> Version | None:
+        """The live version that the card names, None when the card says 0."""
+        number = self.card(name).active
+        return self.version(name, number) if number else None
+
+    def manifest(self, version: Version) -> Manifest:
+        """The manifest of a version; raises `AdapterBroken` when it cannot be read."""
+        path = version.path / "manifest.toml"
+        try:
+            raw = tomllib.loads(path.read_text("utf-8"))
+            return Manifest(**raw)
+        except (OSError, tomllib.TOMLDecodeError, TypeError, UnicodeDecodeError) as error:
+            raise AdapterBroken(
+                f"The manifest {path} cannot be read ({error}). Restore it or remove the version folder."
+            ) from error
+
+    def verify(self, version: Version) -> None:
+        """Compare every file with the manifest; raises `AdapterBroken` naming the first that differs."""
+        for name, digest in self.manifest(version).files.items():
+            path = version.path / name
+            if not path.is_file():
+                raise AdapterBroken(
+                    f"{path} is missing from adapter {version.key}. Restore it or train the adapter again: "
+                    f"python -m assistant train {version.adapter}"
+                )
+            if sha256_of(path) != digest:
+                raise AdapterBroken(
+                    f"{path} is damaged: its checksum differs from the manifest of {version.key}. Restore the "
+                    f"file or train the adapter again: python -m assistant train {version.adapter}"
+                )
+
+    def next_number(self, name: str) -> int:
+        """The number a new version gets: one more than any folder that exists, complete or not."""
+        folder = self._folder / name / "versions"
+        numbers = [int(m[1]) for p in folder.glob("*") if (m := _VERSION.fullmatch(p.name))]
+        return max(numbers, default=0) + 1
+
+    def publish(self, staged: Path, manifest: Manifest) -> Version:
+        """Write the manifest into the staged folder, last, and rename it into place."""
+        target = self._folder / manifest.adapter / "versions" / f"{manifest.number:04d}-{manifest.base}"
+        document = {
+            "adapter": manifest.adapter,
+            "number": manifest.number,
+            "base": manifest.base,
+            "base_fingerprint": manifest.base_fingerprint,
+            "data_hash": manifest.data_hash,
+            "created": manifest.created,
+            "files": dict(manifest.files),
+            "libraries": dict(manifest.libraries),
+            "scores": dict(manifest.scores),
+        }
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(staged / "manifest.toml", tomlkit.dumps(document))
+            shutil.move(staged, target)
+        except OSError as error:
+            raise StorageError(f"The version {target} could not be written: {error}.") from error
+        return Version(manifest.adapter, manifest.number, manifest.base, target)
+
+    def activate(self, name: str, number: int) -> None:
+        """Make a version live by changing `active` in the card; 0 retires the adapter."""
+        if number:
+            self.version(name, number)
+        path = self._folder / check_name(name, "an adapter") / "card.toml"
+        document = tomlkit.parse(path.read_text("utf-8"))
+        document["active"] = number
+        write_atomically(path, tomlkit.dumps(document))
+
+
+def read_card(path: Path) -> Card:
+    """Parse a card; all its faults are reported at once as `ConfigurationError`."""
+    name = path.parent.name
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"The card {path} cannot be read: {error}.") from error
+    faults: list[str] = []
+    texts = {key: _localized(raw, key, faults) for key in ("title", "description", "reason")}
+    prompt: dict[str, Any] = raw.get("prompt", {})
+    routing: dict[str, Any] = raw.get("routing", {})
+    template = str(prompt.get("template", ""))
+    if "{input}" not in template:
+        faults.append("prompt.template must contain {input}")
+    kind = str(raw.get("kind", ""))
+    if kind not in set(AdapterKind):
+        faults.append(f"kind is {kind!r}; use one of {', '.join(AdapterKind)}")
+    if kind == AdapterKind.EXTRACT and not prompt.get("labels"):
+        faults.append("prompt.labels must list the classes of an adapter of kind extract")
+    active = raw.get("active", 0)
+    if not isinstance(active, int) or active < 0:
+        faults.append(f"active is {active!r}; use the number of a version, 0 for none")
+    if faults:
+        raise ConfigurationError(f"The card {path} has faults: {'; '.join(faults)}.")
+    return Card(
+        name=name,
+        kind=AdapterKind(kind),
+        title=texts["title"],
+        description=texts["description"],
+        reason=texts["reason"],
+        template=template,
+        stop=tuple(prompt.get("stop", ())),
+        utterances=tuple(routing.get("utterances", ())),
+        active=active,
+        labels=tuple(prompt.get("labels", ())),
+        corpora=tuple(raw.get("corpora", ())),
+        fallback=bool(routing.get("fallback", False)),
+        max_tokens=int(prompt.get("max_tokens", 256)),
+    )
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file so that a reader, or a killed process, never sees half of it."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _localized(raw: Mapping[str, Any], key: str, faults: list[str]) -> Localized:
+    value = raw.get(key)
+    if not isinstance(value, dict) or not value.get("pt") or not value.get("en"):
+        faults.append(f"{key} must give a text in pt and en")
+        return Localized("", "")
+    return Localized(str(value["pt"]), str(value["en"]))

@@ -1,0 +1,1 @@
+"""From a recipe to an adapter version: data, objective, job, evaluation."""

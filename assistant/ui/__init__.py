@@ -1,0 +1,1 @@
+"""The browser pages (Gradio): widgets -> service -> render."""

@@ -1,0 +1,84 @@
+"""The sources of an answer as markup: document, page, date, closeness, the quoted words in place.
+
+Pure functions; refuses to know Gradio and services.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from assistant.types import Passage, Source
+from assistant.ui import formats
+from assistant.ui.markup import Safe, join, tag
+from assistant.ui.texts import Texts
+
+_SNIPPET_CHARS = 120
+
+
+def panel(
+    sources: Sequence[Source] | None,
+    t: Texts,
+    *,
+    turn: int | None = None,
+    marker: int | None = None,
+    pending: bool = False,
+) -> Safe:
+    """The panel; None before there was any answer, `marker` the source that was asked for."""
+    if pending:
+        body = tag("p", t("searching"), class_="pending")
+    elif sources is None:
+        body = tag("p", t("no_sources_yet"), class_="quiet")
+    elif not sources:
+        body = tag("p", t("no_sources"), class_="quiet")
+    else:
+        body = join(*(card(source, t, marker) for source in sources))
+    return tag("section", tag("h2", t("sources")), body, class_="sources", data_turn=turn, aria_label=t("sources"))
+
+
+def card(source: Source, t: Texts, marker: int | None = None) -> Safe:
+    """One source; open where it was cited or asked for."""
+    passage = source.passage
+    wanted = source.marker == marker
+    return tag(
+        "details",
+        tag(
+            "summary",
+            tag(
+                "span",
+                tag("span", f"[{source.marker}]", class_="number"),
+                tag("span", passage.document, class_="document"),
+                tag("span", t("cited"), class_="chip good") if source.quote else None,
+                class_="source-title",
+            ),
+            tag("span", meta(passage, t), class_="source-meta"),
+            tag("span", t("outdated"), class_="chip warn") if passage.outdated else None,
+            tag("span", snippet(source), class_="snippet"),
+        ),
+        tag("p", passage.heading, class_="heading") if passage.heading else None,
+        tag("p", *quoted(source), class_="passage"),
+        class_="source wanted" if wanted else "source",
+        open=bool(wanted or source.quote),
+        data_source=source.marker,
+    )
+
+
+def meta(passage: Passage, t: Texts) -> str:
+    """"sistema-solar · p. 3 · 11/03/2025 · 0,91"."""
+    page = t("page", n=passage.page) if passage.page else None
+    parts = (passage.corpus, page, formats.day(passage.as_of, t), formats.number(passage.score, t, 2))
+    return " · ".join(part for part in parts if part)
+
+
+def snippet(source: Source) -> str:
+    """The quoted words, or the beginning of the passage, on one line."""
+    words = " ".join((source.quote or source.passage.text).split())
+    short = words if len(words) <= _SNIPPET_CHARS else words[:_SNIPPET_CHARS].rsplit(" ", 1)[0] + "…"
+    return f"«{short}»" if source.quote else short
+
+
+def quoted(source: Source) -> tuple[str, ...]:
+    """The passage's text with the quoted words marked; offsets outside of it mark nothing."""
+    words, start, end = source.passage.text, source.start, source.end
+    if start is None or end is None or not 0 <= start < end <= len(words):
+        return (words,)
+    return words[:start], tag("mark", words[start:end]), words[end:]
