@@ -20,9 +20,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ASSISTANT_", extra="ignore", frozen=True)
 
     home: Path = Field(Path(), description="Folder that holds corpora/, adapters/ and var/.")
-    base_model: str = Field(
-        "gemma3-270m", description="Base model: catalog name, hub id, folder or .gguf file."
-    )
+    base_model: str = Field("gemma3-270m", description="Base model: catalog name, hub id, folder or .gguf file.")
     engine: Literal["auto", "llama_cpp", "transformers_peft", "scripted"] = Field(
         "auto", description="auto: llama_cpp without a GPU, transformers_peft with one."
     )
@@ -39,7 +37,7 @@ class Settings(BaseSettings):
     language: Literal["pt", "en"] = Field("pt", description="Language of the interface at first visit.")
     chroma_url: str = Field("", description="Chroma server (http://host:port); empty: inside the process.")
     data_folder: Path = Field(
-        Path("../shared/data"), description="Where public data sets lie; fetched from their home otherwise."
+        Path("../shared/data"), description="Public data sets that are already here; others are fetched to var/data."
     )
 
     @classmethod

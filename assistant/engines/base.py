@@ -110,9 +110,7 @@ class Engine(Protocol):
         """Keys of the adapters that requests may name."""
         ...
 
-    def stream(
-        self, request: GenerationRequest, cancel: threading.Event | None = None
-    ) -> Iterator[Delta | Finished]:
+    def stream(self, request: GenerationRequest, cancel: threading.Event | None = None) -> Iterator[Delta | Finished]:
         """Yield deltas, then one `Finished`. Closing the iterator or setting `cancel` stops the work.
 
         Raises `AdapterNotFound` for an adapter that is not resident and `GenerationError` when the
@@ -151,9 +149,7 @@ class Embedder(Protocol):
         ...
 
 
-def complete(
-    engine: Engine, request: GenerationRequest, cancel: threading.Event | None = None
-) -> tuple[str, Finished]:
+def complete(engine: Engine, request: GenerationRequest, cancel: threading.Event | None = None) -> tuple[str, Finished]:
     """The whole completion of a request and how it ended, for callers that do not stream."""
     pieces: list[str] = []
     for item in engine.stream(request, cancel):

@@ -1,8 +1,8 @@
 """llama.cpp in this process: a GGUF base with every adapter resident, one chosen for each request.
 
-Knows when a server starts, serves and may go. Refuses to know prompts and adapters' tasks. A set of adapters belongs to a
-server for good, so a new set means a new server beside the old one; the old one is freed when its
-last stream has ended.
+Knows when a server starts, serves and may go. Refuses to know prompts and adapters' tasks. A set of
+adapters belongs to a server for good, so a new set means a new server beside the old one; the old
+one is freed when its last stream has ended.
 """
 
 from __future__ import annotations
@@ -57,9 +57,7 @@ class LlamaCppEngine:
         try:
             self._header = read_header(gguf)
         except HeaderError as error:
-            raise ModelUnavailable(
-                f"The base model cannot be loaded: {error}. Provision it again."
-            ) from error
+            raise ModelUnavailable(f"The base model cannot be loaded: {error}. Provision it again.") from error
         fitting = min(context_size, self._header.number("context_length", context_size))
         self._options = ServerOptions(gguf, threads, slots, fitting)
         self._current: _Resident | None = None
@@ -109,9 +107,7 @@ class LlamaCppEngine:
                     self._retire(gone)
             return tuple(failures)
 
-    def stream(
-        self, request: GenerationRequest, cancel: threading.Event | None = None
-    ) -> Iterator[Delta | Finished]:
+    def stream(self, request: GenerationRequest, cancel: threading.Event | None = None) -> Iterator[Delta | Finished]:
         """See `Engine`."""
         if request.max_tokens <= 0:
             yield Finished(FinishReason.LENGTH, Usage())
@@ -255,9 +251,7 @@ class LlamaCppEngine:
         messages = [{"role": message.role, "content": message.content} for message in request.prompt]
         return fields | {"messages": messages, "chat_template_kwargs": {"enable_thinking": False}}
 
-    def _work(
-        self, resident: _Resident, payload: dict[str, Any], items: _Items, abandoned: threading.Event
-    ) -> None:
+    def _work(self, resident: _Resident, payload: dict[str, Any], items: _Items, abandoned: threading.Event) -> None:
         """Run one request in a thread of its own; llama.cpp stops when the callback returns True."""
 
         def receive(item: dict[str, Any]) -> bool:

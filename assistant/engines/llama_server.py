@@ -69,9 +69,7 @@ class LlamaServer:
             response = connection.getresponse()
             answer = json.loads(response.read())
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise GenerationError(
-                f"llama.cpp does not answer ({error}). Start the assistant again."
-            ) from error
+            raise GenerationError(f"llama.cpp does not answer ({error}). Start the assistant again.") from error
         finally:
             connection.close()
         if response.status != http.client.OK:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from assistant.models.prompt_format import ABSTENTION, brazilian_date
@@ -19,6 +19,7 @@ SHORTEST_QUOTE = 8  # letters and digits; a shorter quote proves nothing
 
 _QUOTE = re.compile(r"«([^»]*)»\s*((?:\[\d+\]\s*)*)")
 _MARKER = re.compile(r"\s*\[(\d+)\]")
+_OPEN_MARKER = re.compile(r"(?:\[\d*)?")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _SIGNS = str.maketrans({"“": '"', "”": '"', "’": "'", "‘": "'", "–": "-", "—": "-"})
 
@@ -95,9 +96,7 @@ def _without_sources(output: str) -> Checked:
     return Checked(_MARKER.sub("", output).strip(), Outcome.UNGROUNDED, (), 0)
 
 
-def _verify_quotes(
-    output: str, sources: Sequence[Source]
-) -> tuple[dict[int, Source], int, dict[int, int]]:
+def _verify_quotes(output: str, sources: Sequence[Source]) -> tuple[dict[int, Source], int, dict[int, int]]:
     """Sources with their verified quote by marker, failures, and markers that had to be corrected."""
     found: dict[int, Source] = {}
     renumbered: dict[int, int] = {}
@@ -109,9 +108,7 @@ def _verify_quotes(
             span = find_quote(match[1], source.passage.text)
             if span:
                 start, end = span
-                found[source.marker] = replace(
-                    source, quote=source.passage.text[start:end], start=start, end=end
-                )
+                found[source.marker] = replace(source, quote=source.passage.text[start:end], start=start, end=end)
                 renumbered.update(dict.fromkeys(claimed, source.marker))
                 break
         else:
@@ -126,10 +123,10 @@ def _renamed(match: re.Match[str], renumbered: dict[int, int], found: dict[int, 
     return f" [{marker}]" if marker in found else ""
 
 
-def _numbers_hold(body: str, sources: Sequence[Source] | object) -> bool:
+def _numbers_hold(body: str, sources: Iterable[Source]) -> bool:
     """Whether every number of the answer stands in a quoted passage or is part of its date."""
     known: set[str] = set()
-    for source in sources:  # type: ignore[attr-defined]  # a view of dict values
+    for source in sources:
         known.update(_NUMBER.findall(source.passage.text))
         known.update(re.findall(r"\d+", brazilian_date(source.passage.as_of)))
         known.update(re.findall(r"\d+", source.passage.text))
@@ -161,7 +158,7 @@ class QuoteGate:
             if not opening:
                 break
             match = _QUOTE.match(self._held)
-            if match is None or match.end() == len(self._held):
+            if match is None or _OPEN_MARKER.fullmatch(self._held, match.end()):
                 break  # the quote, or the markers behind it, may still go on
             self._held = self._held[match.end() :]
         if not self._started:

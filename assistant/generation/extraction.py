@@ -105,9 +105,7 @@ def _free(
     pattern: re.Pattern[str], text: str, position: int, found: Sequence[Entity], offset: int
 ) -> re.Match[str] | None:
     for match in pattern.finditer(text, position):
-        taken = any(
-            match.start() + offset < entity.end and entity.start < match.end() + offset for entity in found
-        )
+        taken = any(match.start() + offset < entity.end and entity.start < match.end() + offset for entity in found)
         if not taken:
             return match
     return None

@@ -40,7 +40,7 @@ def keep_honest(reply: str, review: str) -> tuple[str, int]:
     for sentence in _SENTENCE.split(reply.strip()):
         said = fold(sentence)[0]
         promised = any(stem in said and stem not in known for stem in _COMMITMENTS)
-        invented = any(fact not in known for fact in _FACTS.findall(said))
+        invented = any(fact.rstrip(".,;:") not in known for fact in _FACTS.findall(said))
         if promised or invented:
             removed += 1
         else:

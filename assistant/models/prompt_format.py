@@ -20,11 +20,11 @@ class Evidence(Protocol):
     """What a line of evidence needs of a passage."""
 
     @property
-    def document(self) -> str: ...
+    def document(self) -> str: ...  # noqa: D102  # the fields of types.Passage
     @property
-    def as_of(self) -> str | None: ...
+    def as_of(self) -> str | None: ...  # noqa: D102
     @property
-    def text(self) -> str: ...
+    def text(self) -> str: ...  # noqa: D102
 
 
 def one_line(text: str) -> str:

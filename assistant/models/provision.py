@@ -10,8 +10,10 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import mmap
 import os
 import shutil
+import struct
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -20,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.errors import ModelUnavailable, StorageError
-from assistant.models.catalog import EMBEDDED, BaseModel, Source
+from assistant.models.catalog import EMBEDDED, BaseModel, PromptFormat, Source, catalog
 
 Progress = Callable[[str], None]
 
@@ -101,6 +103,21 @@ def fingerprint(base: BaseModel, folder: Path) -> str:
     return hashlib.sha256(f"{base.location}@{snapshot.name}".encode()).hexdigest()
 
 
+def prompt_format(base: BaseModel, folder: Path) -> PromptFormat:
+    """How questions are put to `base`: an entry of the catalog says so, other weights show it.
+
+    Weights that came with a chat template are asked through it. Raises like `provision_checkpoint`,
+    but writes nothing: a hub model must have been provisioned.
+    """
+    if catalog().get(base.name) == base:
+        return base.prompt_format
+    path = _cached_snapshot(base) if base.source is Source.HUB else _existing(base)
+    if path is None:
+        raise _no_hub(base, "it has not been downloaded yet")
+    has_template = _gguf_has_template(path) if path.is_file() else _folder_has_template(path)
+    return PromptFormat.TEMPLATE if has_template else PromptFormat.PLAIN
+
+
 def verify_gguf(base: BaseModel, folder: Path) -> None:
     """Read the whole GGUF and compare it with its checksum; raises `ModelUnavailable` on a difference."""
     path = provision_gguf(base, folder, lambda _: None)
@@ -111,6 +128,21 @@ def verify_gguf(base: BaseModel, folder: Path) -> None:
             f"The file {path} has SHA-256 {found[:16]}..., expected {expected[:16]}...: it was changed or "
             "is damaged. Delete it; the next start assembles it again."
         )
+
+
+def _folder_has_template(folder: Path) -> bool:
+    if (folder / "chat_template.jinja").is_file():
+        return True
+    config = folder / "tokenizer_config.json"
+    return config.is_file() and bool(json.loads(config.read_text("utf-8")).get("chat_template"))
+
+
+def _gguf_has_template(path: Path) -> bool:
+    """Look for the metadata key as GGUF writes it: length in 8 bytes, the name, type 8 (text)."""
+    key = b"tokenizer.chat_template"
+    needle = struct.pack("<Q", len(key)) + key + struct.pack("<I", 8)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return data.find(needle) >= 0
 
 
 def sha256_of_file(path: Path) -> str:
@@ -232,8 +264,7 @@ def _write_checkpoint(gguf: Path, folder: Path) -> None:
         tokenizer = AutoTokenizer.from_pretrained(**source)
     except (ValueError, KeyError, NotImplementedError, RuntimeError, ImportError) as error:
         raise ModelUnavailable(
-            f"transformers cannot read {gguf} ({error}). Give the model's own folder of safetensors "
-            f"instead. {_WAY_OUT}"
+            f"transformers cannot read {gguf} ({error}). Give the model's own folder of safetensors instead. {_WAY_OUT}"
         ) from error
     _require_space(folder, model.num_parameters() * 2 + 64 * 1024 * 1024)
     # Without these two, save_pretrained refuses, or writes a config that asks for the GGUF again.

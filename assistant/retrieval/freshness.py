@@ -56,9 +56,7 @@ def from_file_name(name: str) -> str | None:
 def from_text(text: str) -> str | None:
     """The first date near the top of a text ("11 de março de 2025", "11/03/2025"), or None."""
     top = fold(text[:_TOP])
-    found = sorted(
-        (match.start(), -match.end(), match) for pattern in _IN_TEXT for match in pattern.finditer(top)
-    )
+    found = sorted((match.start(), -match.end(), match) for pattern in _IN_TEXT for match in pattern.finditer(top))
     for _, _, match in found:
         parts = match.groupdict()
         month = parts["m"]

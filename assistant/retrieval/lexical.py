@@ -37,7 +37,8 @@ _stemmers = threading.local()  # a PyStemmer object may be used by one thread at
 
 def fold(text: str) -> str:
     """Lower case without accents: "Órbita" -> "orbita"."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    # twice: some signs decompose into capitals, some capitals fold into composed letters
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 

@@ -78,7 +78,7 @@ def load(path: Path, *, max_bytes: int = MAX_BYTES) -> LoadedDocument:
         raise DocumentRefused(f"{path.name} holds no text. Add text to it or remove the file.")
     if letters > MAX_CHARS:
         raise DocumentRefused(
-            f"{path.name} holds {letters:,} characters of text, more than the {MAX_CHARS:,} allowed. Split it."
+            f"{path.name} holds {letters:,} characters of text, above the {MAX_CHARS:,} allowed. Split it."
         )
     top = "\n".join(p.text for p in pages[:2])
     as_of = (
@@ -164,9 +164,7 @@ def _read_pdf(data: bytes, name: str) -> _Parsed:
     try:
         reader = PdfReader(io.BytesIO(data), strict=False)
         if reader.is_encrypted and not reader.decrypt(""):
-            raise DocumentRefused(
-                f"{name} is protected by a password. Save it without one (open it, then print to PDF) and add that."
-            )
+            raise DocumentRefused(f"{name} is protected by a password. Save it without one and add that file.")
         texts = [page.extract_text() or "" for page in reader.pages]
         title = str((reader.metadata and reader.metadata.title) or "")
         created = reader.metadata.creation_date if reader.metadata else None
@@ -174,7 +172,7 @@ def _read_pdf(data: bytes, name: str) -> _Parsed:
         raise
     except DependencyError as error:
         raise DocumentRefused(
-            f"{name} is encrypted in a way that cannot be read here. Save it without protection, add that file."
+            f"{name} is encrypted in a way not read here. Save it without protection and add that file."
         ) from error
     except MemoryError as error:
         raise DocumentRefused(f"{name} needs too much memory to be read. Split it.") from error

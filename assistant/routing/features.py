@@ -16,6 +16,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -34,13 +35,15 @@ LEXICAL_TAIL = 300
 """Characters from the start and from the end whose words count; an order often ends a pasted text."""
 
 _VOCABULARY_LIMIT = 30_000
+_CACHE_ROWS = 10_000  # about 10 MB; beyond it only the texts in use are kept
 _WORD = re.compile(r"\w+|[?!]")
 _SPACE = re.compile(r"\s+")
 _QUOTES = frozenset("\"'“”‘’«»")
 _QUESTION_START = re.compile(
-    r"(?:(?:e|mas|oi|ola|bom dia|boa tarde|boa noite|por favor|me diga|sabe|voce sabe|pode me dizer|queria saber)"
-    r"[, ]+)*(?:(?:em|de|a|ate|com|para|pra|por|desde) )?(?:o que|que|quem|qual|quais|quando|onde|aonde|como|quanto"
-    r"|quantos|quanta|quantas|por ?que|cade|existe|tem|what|who|which|when|where|why|how|is|are|does|do|can)\b"
+    r"(?:(?:e|mas|oi|ola|bom dia|boa tarde|boa noite|por favor|me diga|sabe|voce sabe|pode me dizer"
+    r"|queria saber)[, ]+)*(?:(?:em|de|a|ate|com|para|pra|por|desde) )?"
+    r"(?:o que|que|quem|qual|quais|quando|onde|aonde|como|quanto|quantos|quanta|quantas|por ?que|cade|existe"
+    r"|tem|what|who|which|when|where|why|how|is|are|does|do|can)\b"
 )
 _FIRST_PERSON_PAST = re.compile(
     r"\b(?:pedi|pedimos|fui|fomos|esperei|esperamos|comi|comemos|paguei|pagamos|cheguei|chegamos|amei|amamos|adorei"
@@ -119,7 +122,7 @@ def words(text: str) -> Iterator[str]:
     """Words and pairs of words of a folded text; ? and ! count as words."""
     found = _WORD.findall(text)
     yield from (f"w {word}" for word in found)
-    yield from (f"w {left} {right}" for left, right in zip(found, found[1:], strict=False))
+    yield from (f"w {left} {right}" for left, right in pairwise(found))
 
 
 def letters(text: str) -> Iterator[str]:
@@ -182,10 +185,12 @@ def embed_all(texts: Sequence[str], embedder: Embedder, cache: Path | None) -> F
     known = _read_cache(path, embedder.dimension) if path else {}
     missing = {key: part for key, part in zip(keys, parts, strict=True) if key not in known}
     for key, part in missing.items():
-        known[key] = np.asarray(embedder.embed_query(part), dtype=np.float32)
+        # rounded as the cache keeps it, so that a head does not depend on where its numbers came from
+        known[key] = np.asarray(embedder.embed_query(part), dtype=np.float16).astype(np.float32)
     if path and missing:
-        rows = np.stack(list(known.values()))
-        save_arrays(path, {"keys": np.asarray(list(known)), "rows": rows.astype(np.float16)})
+        stored = dict(known) if len(known) <= _CACHE_ROWS else {key: known[key] for key in keys}
+        rows = np.stack(list(stored.values())).astype(np.float16)
+        save_arrays(path, {"keys": np.asarray(list(stored)), "rows": rows})
     if not keys:
         return np.zeros((0, embedder.dimension), dtype=np.float32)
     return np.stack([known[key] for key in keys])
@@ -225,7 +230,7 @@ def save_arrays(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
 def load_arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[np.generic]] | None:
     """The named arrays of an .npz, None when the file is missing, damaged or of another make."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return {name: stored[name] for name in names}
     except Exception:  # noqa: BLE001 - numpy and zipfile raise many types on damage; a cache is only rebuilt
         return None

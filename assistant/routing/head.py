@@ -111,7 +111,7 @@ def fit_head(texts: Sequence[str], names: Sequence[str], embeddings: Floats) -> 
     five-fold out-of-fold predictions. About two seconds for 1,000 texts on one core. One BLAS
     thread: with more, threads that wait for a busy core made it a hundred times slower.
     """
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     classes = (*sorted(set(names) - {""}), *([""] if "" in names else []))
     labels = np.asarray([classes.index(name) for name in names], dtype=np.int64)

@@ -8,7 +8,6 @@ language model: a text cannot talk its way to an adapter.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -20,6 +19,7 @@ from assistant.engines.base import Embedder
 from assistant.errors import AdapterNotFound, DataError
 from assistant.routing import features
 from assistant.routing.calibration import Calibration
+from assistant.routing.followup import Leaning, leaning
 from assistant.routing.head import Head, fit_head
 from assistant.stores.manifests import Localized
 from assistant.types import Route, RouteOrigin, Turn
@@ -27,30 +27,7 @@ from assistant.types import Route, RouteOrigin, Turn
 _KEPT_HEADS = 4  # cached heads of other sets of adapters, so that an undo is as fast as a start
 
 CLEARLY_ANOTHER = 0.85
-"""Probability from which a follow-up's wording is another adapter's input after all."""
-
-_FOLLOW_UP_WORDS = 8
-_FOLLOW_UP_CHARACTERS = 80
-
-_FOLLOW_UP = re.compile(
-    r"(?:e|mas|ou|entao|and|but|or|so)\b(?! (?:ai|blz|aih)\b).*"
-    r"|(?:por ?que|porque|como assim|por que nao|desde quando|quando|onde|quem|qual|quais|quanto|quantos|quantas"
-    r"|tem certeza|certeza|serio|mesmo|why|why not|how so|how come|really|are you sure|since when|which one"
-    r"|who|when|where|how many|how much)\s*[?!. ]*"
-    r"|(?:me )?(?:resuma|resume|resumir|explique|explica|detalhe|detalha|traduza|traduz|repita|repete|continue|continua"
-    r"|refaca|refaz|reescreva|reescreve|encurte|encurta|melhore|melhora|simplifique|simplifica|corrija|corrige|mostre"
-    r"|mostra|liste|lista|summari[sz]e|explain|repeat|continue|rewrite|shorten|translate)"
-    r"(?: (?:isso|isto|esse|essa|este|esta|ele|ela|tudo|melhor|mais|de novo|novamente|outra vez|ai|por favor|pfv"
-    r"|a resposta|esse texto|essa resposta|it|that|this|again|more|please))*\s*[?!. ]*"
-    r"|(?:mais|outro|outra|outros|outras|de novo|mais (?:curto|curta|formal|detalhes|um|uma)|menos formal|more|another one"
-    r"|shorter|again)\s*(?:por favor|please)?\s*[?!. ]*"
-    r"|(?:o|a|os|as|do|da|no|na|the) (?:primeir|segund|terceir|quart|quint|ultim|outr|anterior|proxim|first|second"
-    r"|third|last|other|next|previous).*"
-)
-_ANAPHORA = re.compile(
-    r"\b(?:isso|isto|disso|disto|nisso|nisto|aquilo|daquilo|el[ea]s?|del[ea]s?|nel[ea]s?|esse|essa|esses|essas|desse|dessa"
-    r"|desses|dessas|nesse|nessa|acima|anterior|mesm[oa]|ultim[oa]|it|its|that one|this one|them|those)\b"
-)
+"""Probability from which a text that could lean on the conversation is another adapter's input after all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,18 +161,16 @@ class RoutePolicy:
         self._adapters = dict(adapters)
         self._fallback = fallback if fallback in self._adapters else None
 
-    def route(
-        self, text: str, history: Sequence[Turn] = (), pinned: Pin | None = None, language: str = "pt"
-    ) -> Route:
+    def route(self, text: str, history: Sequence[Turn] = (), pinned: Pin | None = None, language: str = "pt") -> Route:
         """Decide who answers. Raises `AdapterNotFound` for a pin on an adapter that is not there."""
         decision = self._router.decide(text)
         if pinned is not None:
             return self._pinned(pinned, decision, language)
         current = history[-1].adapter if history else None
-        if current in self._adapters and is_follow_up(text) and not _belongs_elsewhere(decision, current):
+        if current is not None and current in self._adapters and _stays(text, decision, current):
             reason = _FOLLOW_UP_REASON.get(language)
             return self._finish(current, decision, reason, RouteOrigin.FOLLOW_UP)
-        if decision.adapter in self._adapters:
+        if decision.adapter is not None and decision.adapter in self._adapters:
             reason = self._adapters[decision.adapter].reason.get(language)
             return self._finish(decision.adapter, decision, reason, RouteOrigin.LEARNED)
         reason = _NONE_REASON.get(language)
@@ -231,15 +206,8 @@ _PINNED_REASON = Localized("escolhido por você", "chosen by you")
 _PINNED_NONE_REASON = Localized("sem adaptador, por sua escolha", "no adapter, by your choice")
 
 
-def is_follow_up(text: str) -> bool:
-    """Whether a text is short and leans on what was said before ("e o segundo?", "resuma isso")."""
-    if len(text) > 4 * _FOLLOW_UP_CHARACTERS:
-        return False
-    folded = features.fold(text)
-    if not folded or len(folded) > _FOLLOW_UP_CHARACTERS or len(folded.split()) > _FOLLOW_UP_WORDS:
-        return False
-    return _FOLLOW_UP.fullmatch(folded) is not None or _ANAPHORA.search(folded) is not None
-
-
-def _belongs_elsewhere(decision: Decision, current: str) -> bool:
-    return decision.adapter not in (None, current) and decision.score >= CLEARLY_ANOTHER
+def _stays(text: str, decision: Decision, current: str) -> bool:
+    """Whether a text continues the conversation of `current` rather than being another adapter's input."""
+    how = leaning(text)
+    clearly_another = decision.adapter not in (None, current) and decision.score >= CLEARLY_ANOTHER
+    return how is Leaning.CERTAIN or (how is Leaning.POSSIBLE and not clearly_another)

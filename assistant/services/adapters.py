@@ -86,9 +86,7 @@ class AdaptersService:
         failures = engine.set_adapters([_files(adapter) for adapter in adapters.values()])
         refused = {failure.key: failure.reason for failure in failures}
         with self._lock:
-            self._live = MappingProxyType(
-                {name: a for name, a in adapters.items() if a.version.key not in refused}
-            )
+            self._live = MappingProxyType({name: a for name, a in adapters.items() if a.version.key not in refused})
             for adapter in adapters.values():
                 if adapter.version.key in refused:
                     self._notes[adapter.card.name] = refused[adapter.version.key]
@@ -160,4 +158,3 @@ def _files(adapter: LiveAdapter) -> AdapterFiles:
         gguf=version.path / "adapter.gguf",
         probe=fill(card.template, text=_PROBE),
     )
-

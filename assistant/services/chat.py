@@ -25,6 +25,7 @@ from assistant.generation.prompt import (
 )
 from assistant.generation.verification import keep_honest
 from assistant.models.catalog import PromptFormat
+from assistant.routing.router import Pin
 from assistant.services.adapters import AdaptersService, LiveAdapter
 from assistant.types import (
     AdapterKind,
@@ -80,8 +81,8 @@ class ChatOptions:
 class Routing(Protocol):
     """What the chat needs of the router."""
 
-    def route(self, text: str, *, history: Sequence[Turn], pinned: str | None, language: str) -> Route:
-        """Decide the adapter; `pinned` is "none", a name, or None for automatic."""
+    def route(self, text: str, history: Sequence[Turn], pinned: Pin | None, language: str) -> Route:
+        """Decide the adapter; `pinned` None leaves it to the router."""
         ...
 
 
@@ -89,13 +90,13 @@ class Retrieval(Protocol):
     """What the chat needs of the retriever."""
 
     def retrieve(
-        self, question: str, *, corpora: Sequence[str] | None, k: int, history: Sequence[Turn] = ()
+        self, question: str, *, corpora: Sequence[str] | None, k: int, history: Sequence[Turn]
     ) -> tuple[Passage, ...]:
         """The best k passages, best first."""
         ...
 
-    def answers(self, question: str, passages: Sequence[Passage]) -> bool:
-        """Whether the passages are close enough to be worth showing to the model."""
+    def is_relevant(self, question: str, passages: Sequence[Passage], history: Sequence[Turn]) -> bool:
+        """Whether some passage is close enough to answer from."""
         ...
 
 
@@ -124,10 +125,7 @@ class ChatService:
         """
         self._accept(request.question)
         run = _Run(request, cancel or threading.Event())
-        pinned = None if request.adapter == AUTOMATIC else request.adapter
-        route = self._router.route(
-            request.question, history=request.history, pinned=pinned, language=request.language
-        )
+        route = self._router.route(request.question, request.history, _pin(request.adapter), request.language)
         live = self._adapters.live().get(route.adapter or "")
         run.routed(route)
         yield Routed(route)
@@ -157,15 +155,14 @@ class ChatService:
                 request.question, corpora=request.corpora, k=self._options.passages, history=request.history
             )
             nearest = sources_of(passages)
-            shown = nearest if self._retriever.answers(request.question, passages) else ()
+            relevant = self._retriever.is_relevant(request.question, passages, request.history)
+            shown = nearest if relevant else ()
             run.retrieved((time.perf_counter() - started) * 1000)
         template = live.card.template if live else _BASE_TEMPLATE
         if live is None and not shown:
             shown = None  # a base alone does not understand "no documents"
         limit = request.max_tokens or (live.card.max_tokens if live else _BASE_TOKENS)
-        built = grounded_prompt(
-            template, request.question, shown, request.history if live else (), self._budget(limit)
-        )
+        built = grounded_prompt(template, request.question, shown, request.history if live else (), self._budget(limit))
         if request.corpora != ():
             yield Retrieved(built.sources)
         output = ""
@@ -238,6 +235,12 @@ class ChatService:
 
     def _budget(self, completion: int) -> Budget:
         return Budget(self._engine.context_size - completion - 8, self._engine.count_tokens)
+
+
+def _pin(choice: str) -> Pin | None:
+    if choice == AUTOMATIC:
+        return None
+    return Pin(None if choice == NO_ADAPTER else choice)
 
 
 @dataclass

@@ -103,10 +103,7 @@ class ConversationStore:
                 db.execute("DELETE FROM exchanges WHERE conversation = ?", (conversation,))
             db.executemany(
                 "INSERT INTO exchanges VALUES (?, ?, ?)",
-                [
-                    (conversation, position, json.dumps(asdict(exchange)))
-                    for position, exchange in enumerate(exchanges)
-                ],
+                [(conversation, position, json.dumps(asdict(exchange))) for position, exchange in enumerate(exchanges)],
             )
         return conversation
 
@@ -154,6 +151,7 @@ class ConversationStore:
 def title_of(exchanges: tuple[Exchange, ...]) -> str:
     """The first question on one line, at most 60 characters, cut between words."""
     question = " ".join(exchanges[0].question.split()) if exchanges else ""
+    question = question.encode("utf-8", "replace").decode()  # half a character pair cannot be stored as text
     if len(question) <= _TITLE_CHARS:
         return question
     return question[: _TITLE_CHARS - 1].rsplit(" ", 1)[0] + "…"

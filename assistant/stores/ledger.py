@@ -150,7 +150,7 @@ class Ledger:
             FROM documents d WHERE ?1 IS NULL OR d.corpus = ?1 ORDER BY d.corpus, d.name"""
         with self.reading() as c:
             rows = c.execute(query, (corpus,)).fetchall()
-        return [DocumentRecord(*row[:8], tuple(json.loads(row[8]))) for row in rows]
+        return [DocumentRecord(*(*row[:-1], tuple(json.loads(row[-1])))) for row in rows]
 
     def chunks(self, chunk_ids: Sequence[str]) -> dict[str, StoredChunk]:
         """Chunks by id; ids that are gone are left out."""
@@ -165,13 +165,9 @@ class Ledger:
 
     def vectors(self, chunk_ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Unit vectors by chunk id."""
-        return {
-            row[0]: np.frombuffer(row[1], np.float32) for row in self._by_ids("c.id, c.embedding", chunk_ids)
-        }
+        return {row[0]: np.frombuffer(row[1], np.float32) for row in self._by_ids("c.id, c.embedding", chunk_ids)}
 
-    def all_vectors(
-        self, corpora: Sequence[str] | None = None
-    ) -> Iterator[tuple[str, str, NDArray[np.float32]]]:
+    def all_vectors(self, corpora: Sequence[str] | None = None) -> Iterator[tuple[str, str, NDArray[np.float32]]]:
         """(chunk id, corpus, unit vector) of every chunk, oldest first."""
         query = f"""SELECT c.id, d.corpus, c.embedding FROM {_JOINED}
             WHERE ?1 IS NULL OR d.corpus IN (SELECT value FROM json_each(?1)) ORDER BY c.number"""  # noqa: S608
@@ -254,12 +250,8 @@ class Ledger:
         if "locked" in text or "busy" in text:
             return StoreBusy(f"The index {self.path} is being written by another process. Try again shortly.")
         if any(word in text for word in ("full", "readonly", "disk I/O", "unable to open")):
-            return StorageError(
-                f"The index {self.path} cannot be written ({text}). Free space, check its rights."
-            )
-        return CorpusError(
-            f"The index {self.path} is damaged ({text}). Make it again from corpora/: {REBUILD}"
-        )
+            return StorageError(f"The index {self.path} cannot be written ({text}). Free space, check its rights.")
+        return CorpusError(f"The index {self.path} is damaged ({text}). Make it again from corpora/: {REBUILD}")
 
 
 def write_meta(connection: sqlite3.Connection, values: Mapping[str, str]) -> None:
@@ -269,16 +261,12 @@ def write_meta(connection: sqlite3.Connection, values: Mapping[str, str]) -> Non
 
 def bump(connection: sqlite3.Connection) -> None:
     """Count a change of the chunks, so that every process sees that its vectors are behind."""
-    connection.execute(
-        "INSERT INTO meta VALUES ('revision', '1') ON CONFLICT (key) DO UPDATE SET value = value + 1"
-    )
+    connection.execute("INSERT INTO meta VALUES ('revision', '1') ON CONFLICT (key) DO UPDATE SET value = value + 1")
 
 
 def delete_document(connection: sqlite3.Connection, corpus: str, name: str) -> bool:
     """Remove a document with its chunks and stems inside a running transaction; False where unknown."""
-    row = connection.execute(
-        "SELECT id FROM documents WHERE corpus = ? AND name = ?", (corpus, name)
-    ).fetchone()
+    row = connection.execute("SELECT id FROM documents WHERE corpus = ? AND name = ?", (corpus, name)).fetchone()
     if row is None:
         return False
     connection.execute("DELETE FROM words WHERE rowid IN (SELECT number FROM chunks WHERE document = ?)", row)
@@ -287,9 +275,7 @@ def delete_document(connection: sqlite3.Connection, corpus: str, name: str) -> b
     return True
 
 
-def insert_document(
-    connection: sqlite3.Connection, document: DocumentRecord, chunks: Sequence[NewChunk]
-) -> None:
+def insert_document(connection: sqlite3.Connection, document: DocumentRecord, chunks: Sequence[NewChunk]) -> None:
     """Write a document with its chunks and stems inside a running transaction."""
     d = document
     cursor = connection.execute(

@@ -7,6 +7,7 @@ version without `manifest.toml` (written last) does not exist. Refuses to load w
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -41,8 +42,9 @@ class Localized:
 class Card:
     """What a registered adapter is for, how it is prompted and when it is chosen.
 
-    `template` has one field `{input}` (and, for kind chat, `{documents}`); `reason` says in words
-    why the router chose it; `active` is the number of the live version, 0 for none. `fallback`
+    `template` has a field `{input}` (and, for kind chat, `{documents}` and `{history}`); `reason` says in
+    words why the router chose it; `inputs` and `rejects` are data files whose records the router learns
+    as this adapter's, and as nobody's; `active` is the number of the live version, 0 for none. `fallback`
     marks the adapter that answers where no other fits.
     """
 
@@ -57,6 +59,8 @@ class Card:
     active: int
     labels: tuple[str, ...] = ()
     corpora: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    rejects: tuple[str, ...] = ()
     fallback: bool = False
     max_tokens: int = 256
 
@@ -137,9 +141,7 @@ class AdapterRegistry:
         """The card of an adapter; raises `AdapterNotFound` or `ConfigurationError`."""
         path = self._folder / check_name(name, "an adapter") / "card.toml"
         if not path.is_file():
-            raise AdapterNotFound(
-                f"No adapter is called {name!r}. Registered: {', '.join(self.names()) or 'none'}."
-            )
+            raise AdapterNotFound(f"No adapter is called {name!r}. Registered: {', '.join(self.names()) or 'none'}.")
         return read_card(path)
 
     def versions(self, name: str) -> list[Version]:
@@ -224,6 +226,16 @@ class AdapterRegistry:
             raise StorageError(f"The version {target} could not be written: {error}.") from error
         return Version(manifest.adapter, manifest.number, manifest.base, target)
 
+    def save_scores(self, version: Version, figures: Mapping[str, Any]) -> None:
+        """Keep an evaluation with its version: all of it as evaluation.json, its numbers as `scores`."""
+        scores = {key: float(value) for key, value in figures.items() if isinstance(value, (int, float))}
+        text = json.dumps(dict(figures), ensure_ascii=False, indent=1)
+        write_atomically(version.path / "evaluation.json", text)
+        path = version.path / "manifest.toml"
+        document = tomlkit.parse(path.read_text("utf-8"))
+        document["scores"] = scores
+        write_atomically(path, tomlkit.dumps(document))
+
     def activate(self, name: str, number: int) -> None:
         """Make a version live by changing `active` in the card; 0 retires the adapter."""
         if number:
@@ -270,6 +282,8 @@ def read_card(path: Path) -> Card:
         active=active,
         labels=tuple(prompt.get("labels", ())),
         corpora=tuple(raw.get("corpora", ())),
+        inputs=tuple(routing.get("inputs", ())),
+        rejects=tuple(routing.get("rejects", ())),
         fallback=bool(routing.get("fallback", False)),
         max_tokens=int(prompt.get("max_tokens", 256)),
     )

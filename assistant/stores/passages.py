@@ -10,30 +10,22 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import shutil
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from assistant.errors import CorpusError, IndexMismatch, StorageError, StoreBusy
+from assistant.errors import CorpusError, IndexMismatch, StorageError
 from assistant.stores import ledger as sql
 from assistant.stores.ledger import REBUILD, DocumentRecord, Ledger, NewChunk, StoredChunk
-from assistant.stores.vectors import Floats, Vector, VectorIndex
+from assistant.stores.upkeep import IndexKeeper
+from assistant.stores.vectors import Floats
 
-_PATIENCE = 2.0  # seconds to wait for another writer
 _PATH_WEIGHT = 0.5  # of title and heading against the text in BM25; see assistant/retrieval/retriever.py
-_RETRY = (
-    30.0  # seconds until an index that could not be mended is tried again; the ledger is searched meanwhile
-)
-_REBUILD_BELOW = 20_000  # chunks; fewer are indexed anew after a removal, so that no vector stays on disk
 _log = logging.getLogger(__name__)
 
 
@@ -127,15 +119,10 @@ class PassageStore:
         stems: Callable[[str], Sequence[str]],
         chroma_url: str = "",
     ) -> None:
-        self._folder = folder
         self._facts = {"embedder": embedder_name, "dimension": str(dimension), "schema": str(sql.SCHEMA)}
         self._stems = stems
-        self._url = chroma_url
         self._ledger = Ledger(folder / "passages.sqlite")
-        self._sync = threading.RLock()
-        self._index: VectorIndex | None = None
-        self._generation, self._seen = "", ""  # generation and revision that our open index shows
-        self._retry_at = 0.0
+        self._keeper = IndexKeeper(folder, self._ledger, chroma_url)
 
     @property
     def path(self) -> Path:
@@ -144,7 +131,10 @@ class PassageStore:
 
     def check(self) -> None:
         """Raise `IndexMismatch` for another embedder, `CorpusError` for a damaged ledger."""
-        self._checked_meta()
+        meta = self._ledger.meta()
+        wrong = [f"{k} {meta[k]}, not {v}" for k, v in self._facts.items() if meta.get(k, v) != v]
+        if wrong:
+            raise IndexMismatch(f"The index {self.path} was made with {'; '.join(wrong)}. Make it again: {REBUILD}")
 
     def is_sound(self) -> bool:
         """False where the ledger's file is damaged; then `set_aside` and ingest again."""
@@ -152,7 +142,7 @@ class PassageStore:
 
     def set_aside(self) -> Path:
         """Move a damaged ledger out of the way and start an empty one; gives the moved file."""
-        with self._locked():
+        with self._keeper.locked():
             self._ledger.close()
             target = self.path.with_name(f"{self.path.name}.damaged")
             try:
@@ -161,21 +151,20 @@ class PassageStore:
                     self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
             except OSError as error:
                 raise StorageError(f"The damaged index {self.path} cannot be moved: {error}.") from error
-            self._drop_vectors()
+            self._keeper.drop()
         return target
 
     def reset(self) -> None:
         """Forget everything, for instance to index with another embedder."""
-        with self._locked():
+        with self._keeper.locked():
             self._ledger.clear()
-            self._drop_vectors()
+            self._keeper.drop()
             self._ledger.scrub()
 
     def close(self) -> None:
-        """Let go of all files."""
-        with self._sync:
-            self._forget()
-            self._ledger.close()
+        """Let go of all files; a later call opens them again."""
+        self._keeper.forget()
+        self._ledger.close()
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:
@@ -183,42 +172,38 @@ class PassageStore:
 
         The vectors follow when the block ends, whatever ended it: what is committed is kept.
         """
-        with self._locked():
-            if not self._checked_meta():
-                self._ledger.set_meta(**self._facts)
-            self._mend()
+        with self._keeper.locked():
+            self.check()
+            self._ledger.set_meta(**self._facts)
+            self._keeper.mend()
             writer = Writer(self._ledger, self._stems)
             try:
                 yield writer
             finally:
-                self._follow(writer)
+                self._keeper.follow(writer.added, writer.removed)
 
     def repair(self) -> bool:
-        """Bring the vector index up to the ledger, without embedding; True where it had to be changed.
+        """Bring the vector index up to the ledger, without embedding; True where it was built anew.
 
-        Does nothing while another process writes: that one does it.
+        Raises `StoreBusy` while another process writes: that one does it.
         """
-        self._checked_meta()
-        try:
-            with self._locked(wait=0.0):
-                return self._mend()
-        except StoreBusy:
-            return False
+        self.check()
+        with self._keeper.locked():
+            return self._keeper.mend()
 
     def search_dense(self, vector: Floats, corpora: Sequence[str] | None, k: int) -> list[Hit]:
         """The k chunks with the highest cosine; `corpora` None searches all."""
-        index = self._current_index()
-        for _ in range(2):
-            if index is None:
-                break
+        self.check()
+        index = self._keeper.current()
+        while index is not None:
             try:
                 return [Hit(*pair) for pair in index.search(vector, corpora, k)]
             except CorpusError as error:
                 # a writer of this process may have replaced the index meanwhile; else it is broken
-                later = self._current_index()
+                later = self._keeper.current()
                 if later is index:
                     _log.warning("%s Until then the ledger is searched.", error)
-                    self._distrust()
+                    self._keeper.distrust()
                     break
                 index = later
         return self._scan(vector, corpora, k)
@@ -229,7 +214,7 @@ class PassageStore:
         quoted = ['"' + term.replace('"', '""').replace("\0", " ") + '"' for term in terms if term.strip()]
         if not quoted:
             return []
-        self._checked_meta()
+        self.check()
         return [Hit(*row) for row in self._ledger.match(" OR ".join(quoted), corpora, k, _PATH_WEIGHT)]
 
     def cosines(self, vector: Floats, chunk_ids: Sequence[str]) -> dict[str, float]:
@@ -272,66 +257,6 @@ class PassageStore:
             groups.setdefault(document.corpus, []).append(document)
         return {corpus: _figures(documents) for corpus, documents in groups.items()}
 
-    def _checked_meta(self) -> dict[str, str]:
-        meta = self._ledger.meta()
-        wrong = [
-            f"{key} {meta[key]}, not {value}"
-            for key, value in self._facts.items()
-            if meta.get(key, value) != value
-        ]
-        if wrong:
-            raise IndexMismatch(
-                f"The index {self.path} was made with {'; '.join(wrong)}. Make it again: {REBUILD}"
-            )
-        return meta
-
-    @contextmanager
-    def _locked(self, wait: float = _PATIENCE) -> Iterator[None]:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self._folder / "writer.lock", timeout=wait)
-            lock.acquire()
-        except Timeout as error:
-            raise StoreBusy(
-                f"Another process writes to the index {self.path}. Wait until it has finished, then try again."
-            ) from error
-        except OSError as error:
-            raise StorageError(f"The folder {self._folder} cannot be written: {error}.") from error
-        try:
-            yield
-        finally:
-            lock.release()
-
-    def _current_index(self) -> VectorIndex | None:
-        """The open index if it shows the ledger's revision; else it is opened or mended, or None."""
-        # the fast path of every question: one small read tells whether our open index is the latest
-        meta = self._checked_meta()
-        if self._shows(meta):
-            return self._index
-        if self._index and meta.get("vectors") == meta.get("revision", "0"):
-            # another process changed the index: an open Chroma does not notice, a fresh one does
-            index = VectorIndex(self._folder / "chroma", meta["generation"], url=self._url)
-            if index.is_sealed():
-                self._index.close()
-                self._adopt(index, meta["vectors"])
-                return index
-        if time.monotonic() >= self._retry_at:
-            self.repair()
-        return self._index if self._shows(self._ledger.meta()) else None
-
-    def _shows(self, meta: Mapping[str, str]) -> bool:
-        with self._sync:
-            latest = (meta.get("generation", ""), meta.get("revision", "0"), meta.get("revision", "0"))
-            return bool(self._index) and latest == (self._generation, self._seen, meta.get("vectors"))
-
-    def _distrust(self) -> None:
-        self._forget()
-        try:
-            with self._locked(wait=0.0):
-                self._ledger.set_meta(vectors="")
-        except StoreBusy:
-            _log.info("Another process writes; it will mend the vector index.")
-
     def _scan(self, vector: Floats, corpora: Sequence[str] | None, k: int) -> list[Hit]:
         query = np.asarray(vector, np.float32)
         rows = [(chunk_id, values) for chunk_id, _, values in self._ledger.all_vectors(corpora)]
@@ -340,90 +265,6 @@ class PassageStore:
         scores = np.stack([values for _, values in rows]) @ query
         best = np.argsort(-scores, kind="stable")[:k]
         return [Hit(rows[i][0], float(scores[i])) for i in best]
-
-    def _mend(self) -> bool:
-        """Compare index and ledger under the lock and make them equal; True where anything changed."""
-        meta = self._ledger.meta()
-        if self._shows(meta):
-            return False
-        revision, generation = meta.get("revision", "0"), meta.get("generation", "")
-        self._forget()
-        index = VectorIndex(self._folder / "chroma", generation, url=self._url) if generation else None
-        try:
-            ids = self._ledger.ids()
-            if index and index.is_sealed() and index.ids() == set(ids) and index.readable(ids):
-                self._adopt(index, revision, record=meta.get("vectors") != revision)
-                return False
-        except CorpusError as error:
-            _log.warning("%s", error)
-        try:
-            self._rebuild(index)
-        except (CorpusError, OSError) as error:
-            _log.warning("The vector index cannot be made now (%s); the ledger is searched instead.", error)
-            self._retry_at = time.monotonic() + _RETRY
-            return False
-        return True
-
-    def _rebuild(self, old: VectorIndex | None) -> None:
-        """Write a new generation from the ledger, then switch to it, then remove the old one."""
-        revision = self._ledger.meta().get("revision", "0")
-        index = VectorIndex(self._folder / "chroma", VectorIndex.new_generation(), url=self._url)
-        index.add(Vector(chunk_id, corpus, values) for chunk_id, corpus, values in self._ledger.all_vectors())
-        index.seal()
-        self._adopt(index, revision, record=True)
-        if old:
-            old.drop()
-        self._sweep(index.generation)
-
-    def _adopt(self, index: VectorIndex, revision: str, *, record: bool = False) -> None:
-        if record:
-            self._ledger.set_meta(generation=index.generation, vectors=revision)
-        with self._sync:
-            self._index, self._generation, self._seen = index, index.generation, revision
-
-    def _forget(self) -> None:
-        with self._sync:
-            index, self._index, self._generation, self._seen = self._index, None, "", ""
-        if index:
-            index.close()
-
-    def _follow(self, writer: Writer) -> None:
-        """Bring the vectors after a session's commits; a failure is mended by the next reader."""
-        if not (writer.added or writer.removed):
-            return
-        kept = set(self._ledger.ids())
-        try:
-            if self._index is None or (writer.removed and len(kept) <= _REBUILD_BELOW):
-                self._rebuild(self._index)
-            else:
-                self._extend(self._index, writer, kept)
-        except (CorpusError, OSError) as error:
-            _log.warning("The vector index could not follow the ledger (%s); it will be mended.", error)
-            self._forget()
-        if writer.removed:
-            self._ledger.scrub()
-
-    def _extend(self, index: VectorIndex, writer: Writer, kept: set[str]) -> None:
-        index.unseal()
-        index.remove([c for c in writer.removed if c not in kept])
-        added = [c for c in writer.added if c in kept]
-        chunks, vectors = self._ledger.chunks(added), self._ledger.vectors(added)
-        index.add(Vector(c, chunks[c].corpus, vectors[c]) for c in added)
-        index.seal()
-        self._adopt(index, self._ledger.meta().get("revision", "0"), record=True)
-
-    def _drop_vectors(self) -> None:
-        index = self._index
-        self._forget()
-        if index:
-            index.drop()
-        self._sweep("")
-
-    def _sweep(self, current: str) -> None:
-        # generations that a killed process left behind
-        for path in (self._folder / "chroma").glob("passages-*"):
-            if path.name != current:
-                shutil.rmtree(path, ignore_errors=True)
 
 
 def _figures(documents: Sequence[DocumentRecord]) -> CorpusStats:

@@ -28,6 +28,8 @@ _BATCH = 1000  # records handed to Chroma at once; its own limit is above 5,000
 _PROBED = 1000  # newest records whose vectors are read back when the index is opened
 _SEAL = "seal.json"
 Floats = Sequence[float] | NDArray[np.float32]
+_spellings: set[str] = set()  # paths that this process has open
+_spellings_lock = threading.Lock()
 _log = logging.getLogger(__name__)
 
 
@@ -55,7 +57,8 @@ class VectorIndex:
         self._lock = threading.Lock()
         self._client: Any = None
         self._collection: Any = None
-        self._dropped = False
+        self._closed = False
+        self._spelling = ""
 
     @staticmethod
     def new_generation() -> str:
@@ -64,6 +67,7 @@ class VectorIndex:
 
     def add(self, vectors: Iterable[Vector]) -> None:
         """Add or replace records."""
+        self._call(lambda collection: None)  # an index without records exists, too
         batch: list[Vector] = []
         for vector in vectors:
             batch.append(vector)
@@ -93,9 +97,7 @@ class VectorIndex:
         vectors = found["embeddings"]
         return vectors is not None and len(vectors) == len(probe) and all(v is not None for v in vectors)
 
-    def search(
-        self, vector: Sequence[float], corpora: Sequence[str] | None, k: int
-    ) -> list[tuple[str, float]]:
+    def search(self, vector: Floats, corpora: Sequence[str] | None, k: int) -> list[tuple[str, float]]:
         """Up to k (chunk id, cosine) pairs, closest first; `corpora` None searches all."""
         where = {"corpus": {"$in": list(corpora)}} if corpora is not None else None
         found: dict[str, Any] = self._call(
@@ -133,24 +135,24 @@ class VectorIndex:
             return False
 
     def close(self) -> None:
-        """Let go of the files; the next call opens them again, as they are on disk by then."""
+        """Let go of the files for good: another process may replace them any time from now on."""
         with self._lock:
             self._close()
+            self._closed = True
 
     def drop(self) -> None:
         """Remove this generation for good."""
         with self._lock:
+            self._closed = False
             if self._url:
                 try:
                     self._open()
                     self._client.delete_collection(self.generation)
                 # a server that is gone, or a collection another process dropped: nothing to remove
                 except Exception:  # noqa: BLE001
-                    _log.warning(
-                        "The collection %s could not be removed from %s.", self.generation, self._url
-                    )
+                    _log.warning("The collection %s could not be removed from %s.", self.generation, self._url)
             self._close()
-            self._dropped = True
+            self._closed = True
             shutil.rmtree(self._path, ignore_errors=True)
 
     @property
@@ -158,12 +160,8 @@ class VectorIndex:
         return self._folder / self.generation
 
     def _checksums(self) -> dict[str, str]:
-        # the database beside them is left out: it changes when it is opened, and it reports damage itself
-        return {
-            str(p.relative_to(self._path)): sha256_of(p)
-            for p in sorted(self._path.glob("*/*"))
-            if p.is_file()
-        }
+        # without the database beside them: it changes whenever it is opened, and it reports damage itself
+        return {str(p.relative_to(self._path)): sha256_of(p) for p in sorted(self._path.glob("*/*")) if p.is_file()}
 
     def _upsert(self, batch: Sequence[Vector]) -> None:
         self._call(
@@ -187,14 +185,13 @@ class VectorIndex:
                 self._close()
                 raise CorpusError(
                     f"The vector index {self._url or self._path} failed "
-                    f"({type(error).__name__}: {str(error)[:200]}). It is rebuilt at the next start or ingestion: "
-                    "python -m assistant ingest"
+                    f"({type(error).__name__}: {str(error)[:200]}). It is made again from the ledger."
                 ) from error
 
     def _open(self) -> Any:
-        if self._dropped:
-            # opening it again would find an empty index and believe it
-            raise CorpusError(f"The vector index {self.generation} was replaced by a newer one.")
+        if self._closed:
+            # opened again, an index that was replaced meanwhile would be empty and be believed
+            raise CorpusError(f"The vector index {self.generation} is closed.")
         if self._collection is None:
             import chromadb
             from chromadb.config import Settings
@@ -207,16 +204,25 @@ class VectorIndex:
                         f"ASSISTANT_CHROMA_URL={self._url!r} is no address; write http://host:port."
                     )
                 port = parts.port or (443 if parts.scheme == "https" else 8000)
-                self._client = chromadb.HttpClient(
-                    parts.hostname, port, ssl=parts.scheme == "https", settings=settings
-                )
+                self._client = chromadb.HttpClient(parts.hostname, port, ssl=parts.scheme == "https", settings=settings)
             else:
                 self._path.mkdir(parents=True, exist_ok=True)
-                self._client = chromadb.PersistentClient(str(self._path), settings=settings)
+                self._client = chromadb.PersistentClient(self._claim(), settings=settings)
             self._collection = self._client.get_or_create_collection(
                 self.generation, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
             )
         return self._collection
+
+    def _claim(self) -> str:
+        # Chroma shares one state among the clients of a process that spell the path alike: a fresh client
+        # would show the stale index of another one, so each gets a spelling of its own
+        with _spellings_lock:
+            spelling = str(self._path)
+            while spelling in _spellings:
+                spelling += "/."
+            _spellings.add(spelling)
+        self._spelling = spelling
+        return spelling
 
     def _close(self) -> None:
         client, self._client, self._collection = self._client, None, None
@@ -226,3 +232,5 @@ class VectorIndex:
             # closing a client whose files are damaged or gone may fail in any way; it is let go of
             except Exception:  # noqa: BLE001
                 _log.debug("Chroma did not close cleanly.", exc_info=True)
+        with _spellings_lock:
+            _spellings.discard(self._spelling)

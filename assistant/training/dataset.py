@@ -53,9 +53,7 @@ def encode(examples: Sequence[Example], tokenizer: Any, max_length: int) -> tupl
     return encoded, len(examples) - len(encoded)
 
 
-def batches(
-    encoded: Sequence[Encoded], batch_tokens: int, seed: int, epoch: int
-) -> list[list[Encoded]]:
+def batches(encoded: Sequence[Encoded], batch_tokens: int, seed: int, epoch: int) -> list[list[Encoded]]:
     """Batches of one epoch: similar lengths together, at most `batch_tokens` padded tokens each.
 
     Examples are shuffled before the stable sort by length (rounded to 8 tokens) and the batches
@@ -93,9 +91,7 @@ def data_hash(examples: Sequence[Example]) -> str:
     return digest.hexdigest()
 
 
-def split(
-    examples: Sequence[Example], share: float, seed: int
-) -> tuple[list[Example], list[Example]]:
+def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
     """Train and validation parts; whole groups, seeded. `share` (0 to 1) goes to validation."""
     groups = sorted({example.group for example in examples})
     if len(groups) < 2:

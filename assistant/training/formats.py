@@ -106,9 +106,7 @@ def join_tokens(tokens: Sequence[str], *, natural: bool) -> tuple[str, list[tupl
     text = ""
     spans = []
     for i, token in enumerate(tokens):
-        glued = natural and (
-            re.fullmatch(r"[,.;:!?)\]%”»]+", token) is not None or (i > 0 and tokens[i - 1] in "([“«")
-        )
+        glued = natural and (re.fullmatch(r"[,.;:!?)\]%”»]+", token) is not None or (i > 0 and tokens[i - 1] in "([“«"))
         if i and not glued:
             text += " "
         spans.append((len(text), len(text) + len(token)))
@@ -117,8 +115,11 @@ def join_tokens(tokens: Sequence[str], *, natural: bool) -> tuple[str, list[tupl
 
 
 def _conll(card: Card, files: Sequence[Path], seed: int) -> list[Example]:
-    """Extraction examples. Half of the sentences without entities are dropped (they are the majority
-    and teach one word); half of the texts are written as people paste them, half as tokenized."""
+    """Extraction examples.
+
+    Half of the sentences without entities are dropped (they are the majority and teach one word); half
+    of the texts are written as people paste them, half as tokenized.
+    """
     chooser = random.Random(seed)  # noqa: S311  # no secret: a reproducible choice
     examples = []
     for path in files:

@@ -94,7 +94,7 @@ class _Maker:
     def from_dated_facts(self, rows: Sequence[dict[str, Any]]) -> list[Example]:
         """The project's own records of facts that changed; each is shown under three layouts."""
         examples = []
-        for row in rows * 3:
+        for row in [*rows, *rows, *rows]:
             passages = [_Passage(p["document"], p["as_of"], p["text"]) for p in row["passages"]]
             markers = self._markers(len(passages))
             source = row.get("source")

@@ -133,9 +133,7 @@ class TrainingRun:
 class _Loop:
     """Model, optimizer and their checkpoint."""
 
-    def __init__(
-        self, model: Any, base: Any, head: CandidateHead, settings: TrainingSettings, pad: int
-    ) -> None:
+    def __init__(self, model: Any, base: Any, head: CandidateHead, settings: TrainingSettings, pad: int) -> None:
         import torch
 
         self._model, self._base, self._head, self._settings, self._pad = model, base, head, settings, pad

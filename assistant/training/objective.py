@@ -45,9 +45,7 @@ class CandidateHead:
         return torch.nn.functional.cross_entropy(logits, self._position[labels], reduction="sum")
 
 
-def batch_loss(
-    model: Any, head: CandidateHead, batch: Sequence[Encoded], pad: int
-) -> tuple[torch.Tensor, int]:
+def batch_loss(model: Any, head: CandidateHead, batch: Sequence[Encoded], pad: int) -> tuple[torch.Tensor, int]:
     """Summed loss of a batch and the number of labelled tokens.
 
     `model` is the causal language model; its decoder gives hidden states (batch, length, hidden).

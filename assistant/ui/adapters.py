@@ -9,9 +9,10 @@ from typing import Any
 
 import gradio as gr
 
+from assistant.services.adapters import AdapterInfo
 from assistant.ui import formats
 from assistant.ui.chat import BIND, Session
-from assistant.ui.contracts import AdapterLine, Assistant
+from assistant.ui.contracts import Assistant
 from assistant.ui.markup import Safe, join, tag
 from assistant.ui.texts import Texts, texts
 from assistant.ui.words import Words
@@ -29,7 +30,9 @@ class AdaptersPage:
         """Place the widget and connect it to its tab."""
         shown = gr.HTML(js_on_load=BIND, apply_default_css=False, elem_id="adapters-list")
         self._words.follow(shown, self._list)
-        tab.select(self._refresh, [self._session], [shown], show_progress="hidden", api_visibility="private", queue=False)
+        tab.select(
+            self._refresh, [self._session], [shown], show_progress="hidden", api_visibility="private", queue=False
+        )
 
     def _refresh(self, session: Session) -> Safe:
         return self._list(texts(session.language))
@@ -38,9 +41,9 @@ class AdaptersPage:
         return listing(list(self._assistant.adapters.list()), t)
 
 
-def listing(adapters: list[AdapterLine], t: Texts) -> Safe:
+def listing(adapters: list[AdapterInfo], t: Texts) -> Safe:
     """Every adapter as a table line, then its detail."""
-    head = join(tag("h1", t("tab_adapters")), tag("p", t("adapters_intro"), class_="quiet"))
+    head = tag("div", tag("h1", t("tab_adapters")), tag("p", t("adapters_intro"), class_="quiet"))
     if not adapters:
         return join(head, tag("p", t("no_adapters"), class_="quiet"))
     keys = ("adapter", "state", "task", "base", "size")
@@ -51,14 +54,14 @@ def listing(adapters: list[AdapterLine], t: Texts) -> Safe:
     return tag("div", head, table, details, class_="stack")
 
 
-def state(adapter: AdapterLine, t: Texts) -> Safe:
-    """Active, inactive, or made for another base."""
-    if not adapter.compatible:
-        return tag("span", t("other_base"), class_="chip warn")
-    return tag("span", t("active"), class_="chip good") if adapter.active else tag("span", t("inactive"), class_="chip warn")
+def state(adapter: AdapterInfo, t: Texts) -> Safe:
+    """Active, without a live version, or unable to serve; its note says why."""
+    if adapter.compatible:
+        return tag("span", t("active"), class_="chip good")
+    return tag("span", t("unusable" if adapter.active else "inactive"), class_="chip warn")
 
 
-def _cells(adapter: AdapterLine, t: Texts) -> tuple[str, ...]:
+def _cells(adapter: AdapterInfo, t: Texts) -> tuple[str, ...]:
     return (
         tag("strong", adapter.title.get(t.language)),
         state(adapter, t),
@@ -68,23 +71,29 @@ def _cells(adapter: AdapterLine, t: Texts) -> tuple[str, ...]:
     )
 
 
-def detail(adapter: AdapterLine, t: Texts) -> Safe:
+def detail(adapter: AdapterInfo, t: Texts) -> Safe:
     """One adapter: description, scores, versions, what it quotes from, and its note."""
-    scores = [join(tag("dt", name), tag("dd", formats.number(v, t, 3), class_="figure")) for name, v in adapter.scores.items()]
+    scores = [
+        join(tag("dt", name.replace("_", " ")), tag("dd", formats.number(v, t, 3), class_="figure"))
+        for name, v in adapter.scores.items()
+    ]
     versions = [
-        tag("li", label, tag("span", f" · {t('active')}") if label == adapter.active else None, class_="now" if label == adapter.active else None)
+        tag(
+            "li",
+            label,
+            tag("span", f" · {t('active')}") if label == adapter.active else None,
+            class_="now" if label == adapter.active else None,
+        )
         for label in adapter.versions
     ]
-    remedy = None if adapter.compatible else tag("p", t("retrain", base=adapter.base, name=adapter.name), class_="note")
     return tag(
         "details",
         tag("summary", adapter.title.get(t.language), state(adapter, t)),
         tag("p", adapter.description.get(t.language)),
-        remedy,
+        tag("p", adapter.note, class_="note") if adapter.note else None,
         tag("h3", t("scores_title")),
         tag("dl", *scores, class_="facts") if scores else tag("p", t("no_scores"), class_="quiet"),
         join(tag("h3", t("versions")), tag("ul", *versions, class_="timeline")) if versions else None,
         tag("p", f"{t('answers_from')}: {', '.join(adapter.corpora)}", class_="quiet") if adapter.corpora else None,
-        tag("p", adapter.note, class_="quiet") if adapter.note else None,
         class_="panel-card",
     )

@@ -13,7 +13,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.resources import files
-from typing import Any
+from typing import Any, Protocol
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
@@ -35,6 +35,14 @@ _VISITOR = re.compile(r"[A-Za-z0-9_-]{22,64}")
 _UPLOAD_LIMIT = "20mb"
 
 
+class Page(Protocol):
+    """One of the pages beside the chat."""
+
+    def build(self, tab: Any) -> None:
+        """Place the widgets inside the open tab and connect them to it."""
+        ...
+
+
 def build_ui(assistant: Assistant, options: PageOptions | None = None) -> Any:
     """The pages over the services of `assistant`, as `gr.Blocks` not yet served."""
     options = options or PageOptions()
@@ -51,7 +59,7 @@ def build_ui(assistant: Assistant, options: PageOptions | None = None) -> Any:
         parts = list(dict.fromkeys([*words.components, *chat.outputs]))
 
         def paint(now: Session) -> dict[Any, Any]:
-            return {**words.updates(texts(now.language)), **chat.paint(now)}
+            return _merged(words.updates(texts(now.language)), chat.paint(now))
 
         def load(stored: str, spoken: str) -> dict[Any, Any]:
             who = stored if isinstance(stored, str) and _VISITOR.fullmatch(stored) else secrets.token_urlsafe(24)
@@ -73,7 +81,7 @@ def build_ui(assistant: Assistant, options: PageOptions | None = None) -> Any:
 
 def _tabs(assistant: Assistant, options: PageOptions, words: Words, session: Any) -> ChatPage:
     chat = ChatPage(assistant, options, words, session)
-    pages = {
+    pages: dict[str, Page] = {
         "tab_corpora": CorporaPage(assistant, words, session),
         "tab_adapters": AdaptersPage(assistant, words, session),
         "tab_training": TrainingPage(assistant, options, words, session),
@@ -89,14 +97,28 @@ def _tabs(assistant: Assistant, options: PageOptions, words: Words, session: Any
     return chat
 
 
+def _merged(first: dict[Any, Any], second: dict[Any, Any]) -> dict[Any, Any]:
+    """Both sets of updates; a widget named twice gets the properties of both."""
+    merged = {**first, **second}
+    for widget in first.keys() & second.keys():
+        if isinstance(first[widget], dict) and isinstance(second[widget], dict):
+            merged[widget] = {**first[widget], **second[widget]}
+    return merged
+
+
 def _header(t: Texts) -> Safe:
     languages = [
         tag(
-            "button", name.upper(), type="button", class_="switch", aria_pressed="true" if name == t.language else "false",
-            data_event="select", data_language=name,
+            "button",
+            name.upper(),
+            type="button",
+            class_="switch",
+            aria_pressed="true" if name == t.language else "false",
+            data_event="select",
+            data_language=name,
         )
         for name in LANGUAGES
-    ]  # fmt: skip
+    ]
     drawer = tag(
         "button", "☰", type="button", class_="icon drawer", aria_label=t("conversations"), data_drawer="conversations"
     )

@@ -53,7 +53,7 @@ def to_request(
             raise InputRejected(t("unknown_choice", value=value[:60]))
     chosen = {"all": None, "none": ()}
     return AskRequest(
-        question=order.question,
+        question=order.question.encode("utf-8", "replace").decode(),  # halves of characters break every encoder
         history=tuple(Turn(e.question, e.answer.text, e.answer.route.adapter) for e in history if e.answer),
         adapter=order.adapter,
         corpora=chosen.get(order.corpora, (order.corpora,)),
@@ -77,7 +77,7 @@ def follow(question: str, ask: Callable[[], Iterator[Event]], t: Texts) -> Itera
     except AssistantError as error:
         yield Exchange(question, error=str(error))
         return
-    except Exception:  # the entrance of the page: a visitor never sees a stack trace
+    except Exception:  # noqa: BLE001  # the page's entrance: a visitor never sees a stack trace
         _log.exception("A question could not be answered")
     yield Exchange(question, error=t("unexpected"))
 

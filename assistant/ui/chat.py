@@ -85,12 +85,15 @@ class ChatPage:
     def wire(self) -> None:
         """Connect the events. Answers share one queue, so that visitors stream side by side."""
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        asks = {**quiet, "concurrency_id": "ask", "concurrency_limit": self._options.visitors, "trigger_mode": "multiple"}
+        asks = {
+            **quiet,
+            "concurrency_id": "ask",
+            "concurrency_limit": self._options.visitors,
+            "trigger_mode": "multiple",
+        }
         light = {**quiet, "queue": False}
         choices = [self._session, self._adapter, self._corpora]
-        gr.on(
-            [self._send.click, self._box.submit], self.send, [self._box, *choices], self.outputs, **asks
-        )
+        gr.on([self._send.click, self._box.submit], self.send, [self._box, *choices], self.outputs, **asks)
         gr.on([self._past.submit, self._live.submit], self.again, choices, self.outputs, **asks)
         self._live.option_select(self.compare, choices, self.outputs, **asks)
         self._compared.clear(self.close_comparison, None, self.outputs, **light)
@@ -119,7 +122,7 @@ class ChatPage:
             self._list: self._listed(session),
             self._past: render.history(session.exchanges[:-1], view),
             self._live: render.exchange(exchange, last, view, last=True) if exchange else render.welcome(view.t),
-            self._panel: sources.panel(exchange.answer.sources if exchange and exchange.answer else None, view.t, turn=last),
+            self._panel: sources.panel_of(exchange, view.t, last),
             self._compared: "",
             self._note: "",
             **self._idle(),
@@ -171,7 +174,7 @@ class ChatPage:
         yield {
             self._past: render.history(session.exchanges, view),
             self._live: render.progress(Progress(ask.question), view),
-            self._panel: sources.panel((), view.t, pending=True),
+            self._panel: sources.panel((), view.t, empty="searching"),
             **{self._compared: "", self._note: "", self._box: "", **self._working()},
         }
         for state in follow(ask.question, partial(self._assistant.chat.ask, ask, run.cancel), view.t):
@@ -211,7 +214,9 @@ class ChatPage:
             return
         answer = session.exchanges[at].answer
         chosen = answer.route.adapter if answer and answer.route.adapter in self._known()[0] else None
-        order = Order(session.exchanges[at].question, chosen or "auto", "all" if corpora == "none" else str(corpora), at)
+        order = Order(
+            session.exchanges[at].question, chosen or "auto", "all" if corpora == "none" else str(corpora), at
+        )
         key, t = str(request.session_hash), texts(session.language)
         run = self._runs.start(key)
         if run is None:
@@ -242,8 +247,7 @@ class ChatPage:
         if exchange is None or exchange.answer is None:
             return {self._note: gr.skip()}
         number = marker if isinstance(marker, int) else None
-        panel = sources.panel(exchange.answer.sources, texts(session.language), turn=turn, marker=number)
-        return {self._panel: panel}
+        return {self._panel: sources.panel_of(exchange, texts(session.language), turn, number)}
 
     def rate(self, session: Session, event: gr.EventData) -> Updates:
         """Keep a thumb; a second click takes it back."""
@@ -297,12 +301,12 @@ class ChatPage:
     # What the widgets show
 
     def _view(self, session: Session) -> View:
-        titles = {a.name: a.title.get(session.language) for a in self._assistant.adapters.list() if a.compatible and a.active}
+        titles = {a.name: a.title.get(session.language) for a in self._assistant.adapters.list() if a.compatible}
         return View(texts(session.language), datetime.now().astimezone().date(), titles)
 
     def _known(self) -> tuple[set[str], set[str]]:
-        adapters = {a.name for a in self._assistant.adapters.list() if a.compatible and a.active}
-        return adapters, {c.name for c in self._assistant.corpora.list()}
+        adapters = {a.name for a in self._assistant.adapters.list() if a.compatible}
+        return adapters, {c.card.name for c in self._assistant.corpora.list()}
 
     def _listed(self, session: Session) -> str:
         saved = self._assistant.conversations.list(session.visitor) if session.visitor else ()
@@ -315,12 +319,12 @@ class ChatPage:
         return {self._send: gr.update(visible=True), self._stop: gr.update(visible=False)}
 
     def _adapter_choices(self, t: Texts) -> Any:
-        usable = [(a.title.get(t.language), a.name) for a in self._assistant.adapters.list() if a.compatible and a.active]
+        usable = [(a.title.get(t.language), a.name) for a in self._assistant.adapters.list() if a.compatible]
         choices = [(t("adapter_auto"), "auto"), *usable, (t("adapter_none"), "none")]
         return gr.update(label=t("adapter"), choices=choices, value="auto")
 
     def _corpora_choices(self, t: Texts) -> Any:
-        found = [(c.title.get(t.language), c.name) for c in self._assistant.corpora.list()]
+        found = [(c.card.title.get(t.language), c.card.name) for c in self._assistant.corpora.list()]
         choices = [(t("corpora_all"), "all"), *found, (t("corpora_none"), "none")]
         return gr.update(label=t("corpora"), choices=choices, value="all")
 

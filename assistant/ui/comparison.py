@@ -12,7 +12,7 @@ from functools import partial
 from assistant.services.chat import AskRequest
 from assistant.stores.conversations import Exchange
 from assistant.types import Outcome
-from assistant.ui import entities, render, sources
+from assistant.ui import entities, formats, render
 from assistant.ui.asking import follow
 from assistant.ui.contracts import Chat
 from assistant.ui.markup import Safe, tag
@@ -59,13 +59,19 @@ def run(chat: Chat, request: AskRequest, view: View, run: Run) -> Iterator[Safe]
 def markup(question: str, states: Mapping[str, State], view: View) -> Safe:
     """The four columns as far as they are."""
     t = view.t
-    head = tag("div", tag("h2", t("comparison")), render.button(t("close_comparison"), "clear"), class_="comparison-head")
+    head = tag(
+        "div", tag("h2", t("comparison")), render.button(t("close_comparison"), "clear"), class_="comparison-head"
+    )
     columns = [
         tag("section", tag("h3", t(c.title)), *_body(states.get(c.title), view), class_="compared", data_column=c.title)
         for c in COLUMNS
     ]
     return tag(
-        "section", head, tag("p", question, class_="quiet clamp"), tag("div", *columns, class_="columns"), class_="comparison"
+        "section",
+        head,
+        tag("p", question, class_="quiet clamp"),
+        tag("div", *columns, class_="columns"),
+        class_="comparison",
     )
 
 
@@ -85,5 +91,9 @@ def _body(state: State, view: View) -> tuple[Safe | None, ...]:
     else:
         body = tag("p", answer.text, class_="answer-text")
     quotes = [s for s in answer.sources if s.quote]
-    cited = tag("ul", *(tag("li", f"[{s.marker}] {sources.meta(s.passage, t)}") for s in quotes), class_="cited")
+    cited = tag(
+        "ul",
+        *(tag("li", f"[{s.marker}] {s.passage.document} · {formats.day(s.passage.as_of, t)}") for s in quotes),
+        class_="cited",
+    )
     return body, cited if quotes else None, render.outcome_line(answer, view)

@@ -1,20 +1,22 @@
 """What the pages need from the services behind them.
 
-Protocols only; `bootstrap.Assistant` and the tests' demo assistant both satisfy them.
+Protocols where only a part of a service is used; `bootstrap.Assistant` and the tests' demo assistant
+both satisfy them.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from assistant.services.adapters import AdapterInfo
 from assistant.services.chat import AskRequest
+from assistant.services.corpora import Corpus, Progress
 from assistant.stores.conversations import ConversationStore
-from assistant.stores.manifests import Localized
-from assistant.types import AdapterKind, Event, Passage
+from assistant.types import Event, Passage
 
 
 class Chat(Protocol):
@@ -25,75 +27,35 @@ class Chat(Protocol):
         ...
 
 
-class AdapterLine(Protocol):
-    """One registered adapter as its service describes it."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102  # described by services.adapters.AdapterInfo
-    @property
-    def title(self) -> Localized: ...  # noqa: D102
-    @property
-    def description(self) -> Localized: ...  # noqa: D102
-    @property
-    def kind(self) -> AdapterKind: ...  # noqa: D102
-    @property
-    def base(self) -> str: ...  # noqa: D102
-    @property
-    def active(self) -> str | None: ...  # noqa: D102
-    @property
-    def versions(self) -> Sequence[str]: ...  # noqa: D102
-    @property
-    def compatible(self) -> bool: ...  # noqa: D102
-    @property
-    def scores(self) -> Mapping[str, float]: ...  # noqa: D102
-    @property
-    def size_bytes(self) -> int: ...  # noqa: D102
-    @property
-    def corpora(self) -> Sequence[str]: ...  # noqa: D102
-    @property
-    def note(self) -> str: ...  # noqa: D102
-
-
 class Adapters(Protocol):
     """Lists what is registered."""
 
-    def list(self) -> Sequence[AdapterLine]:
+    def list(self) -> Sequence[AdapterInfo]:
         """Every registered adapter, of this base or another."""
         ...
 
 
-class CorpusLine(Protocol):
-    """One corpus as its service describes it; dates are ISO 8601, None without any."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102  # described by services.corpora
-    @property
-    def title(self) -> Localized: ...  # noqa: D102
-    @property
-    def description(self) -> Localized: ...  # noqa: D102
-    @property
-    def documents(self) -> int: ...  # noqa: D102
-    @property
-    def passages(self) -> int: ...  # noqa: D102
-    @property
-    def oldest(self) -> str | None: ...  # noqa: D102
-    @property
-    def newest(self) -> str | None: ...  # noqa: D102
-
-
 class Corpora(Protocol):
-    """Lists, extends and searches the corpora."""
+    """Lists and extends the corpora."""
 
-    def list(self) -> Sequence[CorpusLine]:
+    def list(self) -> Sequence[Corpus]:
         """Every corpus."""
         ...
 
-    def add_document(self, corpus: str, filename: str, path: Path) -> Any:
-        """Take a copy of the file into the corpus and index it; raises `DocumentRefused`."""
+    def add_document(self, corpus: str, filename: str, content: bytes | Path) -> Path:
+        """Keep a copy of the file in the corpus; raises `DocumentRefused`."""
         ...
 
-    def search(self, corpus: str, query: str, k: int = 5) -> Sequence[Passage]:
-        """The nearest passages of one corpus."""
+    def ingest(self, names: Sequence[str] | None = None) -> Iterator[Progress]:
+        """Bring the index up to the files, telling how far it is."""
+        ...
+
+
+class Search(Protocol):
+    """Finds passages."""
+
+    def retrieve(self, question: str, *, corpora: Sequence[str] | None, k: int) -> Sequence[Passage]:
+        """The nearest passages of the named corpora, best first."""
         ...
 
 
@@ -101,28 +63,58 @@ class CheckLine(Protocol):
     """One finding of the doctor."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102  # described by the doctor
+    def name(self) -> str:
+        """What was checked."""
+        ...
+
     @property
-    def ok(self) -> bool: ...  # noqa: D102
+    def ok(self) -> bool:
+        """Whether it is in order."""
+        ...
+
     @property
-    def detail(self) -> str: ...  # noqa: D102
+    def detail(self) -> str:
+        """What was found."""
+        ...
+
     @property
-    def remedy(self) -> str: ...  # noqa: D102
+    def remedy(self) -> str:
+        """What to do about it; empty where nothing is to be done."""
+        ...
 
 
 class Assistant(Protocol):
     """Everything the pages call."""
 
     @property
-    def chat(self) -> Chat: ...  # noqa: D102  # the services above
+    def chat(self) -> Chat:
+        """Answers."""
+        ...
+
     @property
-    def adapters(self) -> Adapters: ...  # noqa: D102
+    def adapters(self) -> Adapters:
+        """What is registered."""
+        ...
+
     @property
-    def corpora(self) -> Corpora: ...  # noqa: D102
+    def corpora(self) -> Corpora:
+        """The documents."""
+        ...
+
     @property
-    def conversations(self) -> ConversationStore: ...  # noqa: D102
+    def retriever(self) -> Search:
+        """The search over them."""
+        ...
+
     @property
-    def doctor(self) -> Callable[[], Sequence[CheckLine]]: ...  # noqa: D102
+    def conversations(self) -> ConversationStore:
+        """What visitors keep."""
+        ...
+
+    @property
+    def doctor(self) -> Callable[[], Sequence[CheckLine]]:
+        """Checks of the whole installation."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ from typing import Any
 import gradio as gr
 
 from assistant.errors import AssistantError, CorpusNotFound
+from assistant.services.corpora import Corpus, Progress, Stage
 from assistant.types import Passage, Source
 from assistant.ui import formats, render, sources
 from assistant.ui.chat import BIND, Session
-from assistant.ui.contracts import Assistant, CorpusLine
+from assistant.ui.contracts import Assistant
 from assistant.ui.markup import Safe, join, tag
 from assistant.ui.texts import Texts, texts
 from assistant.ui.words import Words
@@ -39,11 +40,14 @@ class CorporaPage:
         with gr.Row(elem_classes="corpus-work"):
             with gr.Column():
                 drop = gr.File(file_count="multiple", file_types=_SUFFIXES, elem_id="drop", height=160)
-                words.follow(drop, lambda t: gr.update(label=f"{t('add_document')} · {t('upload_hint')}"))
+                words.label(drop, label="add_document")
+                words.follow(gr.HTML(apply_default_css=False), lambda t: tag("p", t("upload_hint"), class_="quiet"))
                 add = words.label(gr.Button(elem_id="add"), value="add")
                 report = gr.HTML(elem_id="added", apply_default_css=False)
             with gr.Column():
-                query = words.label(gr.Textbox(elem_id="corpus-query", max_lines=1), label="search_corpus", placeholder="search_hint")
+                query = words.label(
+                    gr.Textbox(elem_id="corpus-query", max_lines=1), label="search_corpus", placeholder="search_hint"
+                )
                 go = words.label(gr.Button(elem_id="corpus-search"), value="search")
                 found = gr.HTML(js_on_load=BIND, elem_id="found", apply_default_css=False)
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -59,11 +63,11 @@ class CorporaPage:
         return listing(self._assistant.corpora.list(), t)
 
     def _choices(self, t: Texts) -> Any:
-        pairs = [(c.title.get(t.language), c.name) for c in self._assistant.corpora.list()]
+        pairs = [(c.card.title.get(t.language), c.card.name) for c in self._assistant.corpora.list()]
         return gr.update(label=t("corpus"), choices=pairs, value=pairs[0][1] if pairs else None)
 
     def _checked(self, name: str) -> str:
-        known = [c.name for c in self._assistant.corpora.list()]
+        known = [c.card.name for c in self._assistant.corpora.list()]
         if name not in known:
             raise CorpusNotFound(f"No corpus is called {name!r}. There are: {', '.join(known) or 'none'}.")
         return name
@@ -74,32 +78,51 @@ class CorporaPage:
             yield render.note(t("nothing_chosen")), gr.skip(), gr.skip()
             return
         lines: list[Safe] = []
-        for n, path in enumerate(map(Path, paths), 1):
-            working = tag("p", t("adding", name=path.name, n=n, total=len(paths)), class_="pending", role="status")
-            yield join(*lines, working), gr.skip(), gr.skip()
-            lines.append(self._add_one(corpus, path, t))
-        yield join(*lines), self._list(t), None
-
-    def _add_one(self, corpus: str, path: Path, t: Texts) -> Safe:
+        for path in map(Path, paths):
+            try:
+                self._assistant.corpora.add_document(self._checked(corpus), path.name, path)
+            except AssistantError as error:
+                lines.append(tag("p", str(error), class_="failure", role="alert"))
         try:
-            self._assistant.corpora.add_document(self._checked(corpus), path.name, path)
+            for step in self._assistant.corpora.ingest([self._checked(corpus)]):
+                working = stage(step, t)
+                if step.stage in {Stage.DONE, Stage.REFUSED}:
+                    lines.append(working)
+                yield (
+                    join(*lines, working if step.stage in {Stage.READING, Stage.EMBEDDING} else None),
+                    gr.skip(),
+                    gr.skip(),
+                )
         except AssistantError as error:
-            return tag("p", str(error), class_="failure", role="alert")
-        return tag("p", "✓ " + t("added", name=path.name), role="status")
+            lines.append(tag("p", str(error), class_="failure", role="alert"))
+        yield join(*lines), self._list(t), None
 
     def _search(self, corpus: str, query: str, session: Session) -> Safe:
         t = texts(session.language)
         if not query.strip():
             return Safe("")
         try:
-            return results(self._assistant.corpora.search(self._checked(corpus), query), t)
+            return results(self._assistant.retriever.retrieve(query, corpora=[self._checked(corpus)], k=5), t)
         except AssistantError as error:
             return tag("p", str(error), class_="failure", role="alert")
 
 
-def listing(corpora: Sequence[CorpusLine], t: Texts) -> Safe:
+def stage(step: Progress, t: Texts) -> Safe:
+    """One line on a document that is read, indexed, done or refused."""
+    if step.stage is Stage.REFUSED:
+        return tag("p", " ".join(step.warnings) or step.document, class_="failure", role="alert")
+    if step.stage is Stage.DONE:
+        return tag("p", "✓ " + t("added", name=step.document, n=step.chunks), role="status")
+    if step.stage is Stage.EMBEDDING:
+        words = t("embedding", name=step.document, n=step.embedded, total=step.chunks)
+    else:
+        words = t("reading", name=step.document)
+    return tag("p", words, class_="pending", role="status")
+
+
+def listing(corpora: Sequence[Corpus], t: Texts) -> Safe:
     """Every corpus with its size and the dates it spans."""
-    head = join(tag("h1", t("tab_corpora")), tag("p", t("corpora_intro"), class_="quiet"))
+    head = tag("div", tag("h1", t("tab_corpora")), tag("p", t("corpora_intro"), class_="quiet"))
     if not corpora:
         return join(head, tag("p", t("no_corpora"), class_="quiet"))
     keys = (("corpus", ""), ("documents", "figure"), ("passages", "figure"), ("oldest", ""), ("newest", ""))
@@ -108,15 +131,20 @@ def listing(corpora: Sequence[CorpusLine], t: Texts) -> Safe:
     return tag("div", head, tag("div", table, class_="table-box"), class_="stack")
 
 
-def _row(corpus: CorpusLine, t: Texts) -> Safe:
-    name = join(tag("strong", corpus.title.get(t.language)), tag("p", corpus.description.get(t.language), class_="quiet"))
+def _row(corpus: Corpus, t: Texts) -> Safe:
+    card, stats = corpus.card, corpus.stats
+    name = join(
+        tag("strong", card.title.get(t.language)),
+        tag("p", card.description.get(t.language), class_="quiet"),
+        tag("p", corpus.problem, class_="note") if corpus.problem else None,
+    )
     return tag(
         "tr",
         tag("td", name),
-        tag("td", formats.number(corpus.documents, t), class_="figure"),
-        tag("td", formats.number(corpus.passages, t), class_="figure"),
-        tag("td", formats.day(corpus.oldest, t), class_="nowrap"),
-        tag("td", formats.day(corpus.newest, t), class_="nowrap"),
+        tag("td", formats.number(stats.documents, t), class_="figure"),
+        tag("td", formats.number(stats.chunks, t), class_="figure"),
+        tag("td", formats.day(stats.oldest, t), class_="nowrap"),
+        tag("td", formats.day(stats.newest, t), class_="nowrap"),
     )
 
 

@@ -28,8 +28,7 @@ EXAMPLES = (
     ),
     (
         "example_review",
-        "Horrível! Restaurante vazio e o atendimento ainda demora. Pedi um frango e veio com gosto de "
-        "peixe. Nojo!",
+        "Horrível! Restaurante vazio e o atendimento ainda demora. Pedi um frango e veio com gosto de peixe. Nojo!",
     ),
 )
 
@@ -120,8 +119,7 @@ def progress(state: Progress, view: View) -> Safe:
     if state.text:
         body = tag("div", _marked(state.text, state.sources or ()), class_="answer-text writing")
     else:
-        waiting = "" if state.route is None else t("searching" if state.sources is None else "thinking")
-        body = tag("p", waiting, class_="pending", role="status")
+        body = tag("p", None if state.route is None else t("thinking"), class_="pending", role="status")
     return tag("article", _question(state.question, t), head, body, class_="turn", aria_busy="true")
 
 
@@ -132,7 +130,9 @@ def badge(route: Route, view: View) -> Safe:
     shown = [tag("span", view.title(route.adapter), class_="badge-name"), tag("span", words, class_="badge-why")]
     if route.origin is not RouteOrigin.PINNED:
         shown.append(tag("span", score, class_="badge-score"))
-    opener = tag("button", tag("span", class_="dot", aria_hidden="true"), *shown, type="button", class_=f"badge {state}")
+    opener = tag(
+        "button", tag("span", class_="dot", aria_hidden="true"), *shown, type="button", class_=f"badge {state}"
+    )
     return tag("div", opener, _scores(route, view), class_="badge-box")
 
 
@@ -181,7 +181,13 @@ def _chooser(route: Route, index: int, view: View) -> Safe:
     pairs = [("", t("change_short")), ("auto", t("adapter_auto")), *view.adapters.items(), ("none", t("adapter_none"))]
     options = [tag("option", label, value=value) for value, label in pairs]
     return tag(
-        "select", *options, class_="chooser", aria_label=t("change"), data_event="submit", data_turn=index, data_field="adapter"
+        "select",
+        *options,
+        class_="chooser",
+        aria_label=t("change"),
+        data_event="submit",
+        data_turn=index,
+        data_field="adapter",
     )
 
 
@@ -190,7 +196,9 @@ def _question(text: str, t: Texts) -> Safe:
 
 
 def _answer(answer: Answer, index: int, view: View, last: bool) -> Safe:
-    head = tag("div", badge(answer.route, view), _chooser(answer.route, index, view) if last else None, class_="answer-head")
+    head = tag(
+        "div", badge(answer.route, view), _chooser(answer.route, index, view) if last else None, class_="answer-head"
+    )
     return tag(
         "div",
         tag("span", view.t("answer"), class_="for-readers"),
@@ -228,7 +236,7 @@ def _abstained(answer: Answer, index: int, view: View, last: bool) -> Safe:
 
 
 def outcome_line(answer: Answer, view: View) -> Safe:
-    """"✓ 2 citações conferidas · há 8 meses · 1,9 s", or what holds instead."""
+    """As in "✓ 2 citações conferidas · há 8 meses · 1,9 s", or what holds instead."""
     t = view.t
     parts: list[str] = []
     quoted = [s for s in answer.sources if s.quote]
@@ -275,9 +283,8 @@ def _actions(item: Exchange, index: int, t: Texts, last: bool) -> Safe:
 def _thumb(item: Exchange, index: int, t: Texts, value: int) -> Safe:
     return tag(
         "button",
-        "👍" if value > 0 else "👎",
         type="button",
-        class_="link thumb",
+        class_="link thumb" if value > 0 else "link thumb down",
         aria_label=t("useful" if value > 0 else "not_useful"),
         aria_pressed="true" if item.feedback == value else "false",
         data_event="like",

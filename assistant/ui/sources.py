@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from assistant.stores.conversations import Exchange
 from assistant.types import Passage, Source
 from assistant.ui import formats
 from assistant.ui.markup import Safe, join, tag
@@ -15,24 +16,31 @@ from assistant.ui.texts import Texts
 _SNIPPET_CHARS = 120
 
 
+def panel_of(exchange: Exchange | None, t: Texts, turn: int, marker: int | None = None) -> Safe:
+    """The panel of a finished exchange (None: there is none yet), `marker` the source asked for."""
+    if exchange is None or exchange.answer is None:
+        return panel(None, t)
+    return panel(exchange.answer.sources, t, turn=turn, marker=marker, empty="unused_sources")
+
+
 def panel(
     sources: Sequence[Source] | None,
     t: Texts,
     *,
     turn: int | None = None,
     marker: int | None = None,
-    pending: bool = False,
+    empty: str = "no_sources",
 ) -> Safe:
-    """The panel; None before there was any answer, `marker` the source that was asked for."""
-    if pending:
-        body = tag("p", t("searching"), class_="pending")
-    elif sources is None:
+    """The panel; None before there was any answer, `empty` names the words where nothing was found."""
+    if sources is None:
         body = tag("p", t("no_sources_yet"), class_="quiet")
     elif not sources:
-        body = tag("p", t("no_sources"), class_="quiet")
+        body = tag("p", t(empty), class_="quiet")
     else:
         body = join(*(card(source, t, marker) for source in sources))
-    return tag("section", tag("h2", t("sources")), body, class_="sources", data_turn=turn, aria_label=t("sources"))
+    close = tag("button", "×", type="button", class_="icon only-narrow", aria_label=t("close"), data_drawer="close")
+    head = tag("div", tag("h2", t("sources")), close, class_="panel-head")
+    return tag("section", head, body, class_="sources", data_turn=turn, aria_label=t("sources"))
 
 
 def card(source: Source, t: Texts, marker: int | None = None) -> Safe:
@@ -63,7 +71,7 @@ def card(source: Source, t: Texts, marker: int | None = None) -> Safe:
 
 
 def meta(passage: Passage, t: Texts) -> str:
-    """"sistema-solar · p. 3 · 11/03/2025 · 0,91"."""
+    """As in "sistema-solar · p. 3 · 11/03/2025 · 0,91"."""
     page = t("page", n=passage.page) if passage.page else None
     parts = (passage.corpus, page, formats.day(passage.as_of, t), formats.number(passage.score, t, 2))
     return " · ".join(part for part in parts if part)

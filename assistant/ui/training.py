@@ -1,11 +1,13 @@
 """The page "Treino": the command of each recipe, and the jobs of this machine.
 
-Knows the files that a job leaves (var/jobs/<id>/events.jsonl). Refuses to start anything.
+Knows the files that a job leaves (var/jobs/<id>/: job.json, events.jsonl, at the end adapter/).
+Refuses to start anything.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,13 +23,13 @@ from assistant.ui.markup import Safe, tag
 from assistant.ui.texts import Texts, texts
 from assistant.ui.words import Words
 
-_STATES = ("queued", "running", "stopped", "failed", "done")
+_SILENT_S = 900  # a running job writes a step every few seconds; a validation takes minutes
 _TAIL_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class JobLine:
-    """A job as its event log tells: `state` one of queued, running, stopped, failed, done."""
+    """A job as its files tell: `state` one of queued, running, stopped, done."""
 
     id: str
     adapter: str
@@ -77,7 +79,7 @@ def recipe_list(recipes: Mapping[str, str], t: Texts) -> Safe:
             "div",
             tag("strong", title),
             command(f"python -m assistant train {name}", t),
-            command(f"python -m assistant evaluate --adapter {name}", t),
+            command(f"python -m assistant evaluate --adapter {name} --data FILE", t),
             class_="panel-card",
         )
         for name, title in recipes.items()
@@ -106,27 +108,39 @@ def job_list(jobs: list[JobLine], t: Texts) -> Safe:
 
 
 def _cells(job: JobLine, t: Texts) -> tuple[str, ...]:
-    tone = {"failed": "chip bad", "stopped": "chip warn"}.get(job.state, "chip good")
+    tone = {"stopped": "chip warn"}.get(job.state, "chip good")
     steps = t("steps", n=formats.number(job.step, t), total=formats.number(job.steps, t)) if job.steps else ""
     state = tag("span", t(f"job_{job.state}"), class_=tone)
     return job.id, job.adapter, state, steps, formats.day(job.changed, t)
 
 
 def read_jobs(folder: Path) -> Iterator[JobLine]:
-    """The jobs under `folder`, latest first; a log that cannot be read makes a failed job, never an error."""
+    """The jobs under `folder`, latest first; a line of a log that cannot be read is passed over."""
     logs = [path for path in folder.glob("*/events.jsonl") if path.is_file()]
     for path in sorted(logs, key=lambda p: p.stat().st_mtime, reverse=True):
         yield _read_job(path)
 
 
-def _read_job(path: Path) -> JobLine:
-    adapter, state, step, steps = "", "queued", 0, 0
-    for event in _events(path):
-        adapter = str(event.get("adapter", adapter))
-        state = str(event.get("state", state))
+def _read_job(log: Path) -> JobLine:
+    step, steps = 0, 0
+    for event in _events(log):
         step, steps = _whole(event.get("step"), step), _whole(event.get("steps"), steps)
-    changed = datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat()
-    return JobLine(path.parent.name, adapter, state if state in _STATES else "failed", step, steps, changed)
+    touched = log.stat().st_mtime
+    if (log.parent / "adapter").is_dir():
+        state = "done"
+    elif time.time() - touched > _SILENT_S:
+        state = "stopped"
+    else:
+        state = "running" if steps else "queued"
+    changed = datetime.fromtimestamp(touched, UTC).date().isoformat()
+    return JobLine(log.parent.name, _adapter(log.parent), state, step, steps, changed)
+
+
+def _adapter(folder: Path) -> str:
+    try:
+        return str(json.loads((folder / "job.json").read_text("utf-8")).get("adapter", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""  # not written yet, or by hand: the job is listed all the same
 
 
 def _whole(value: object, otherwise: int) -> int:

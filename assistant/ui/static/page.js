@@ -1,15 +1,11 @@
 // What only the browser can do: theme, drawers, copy, scrolling, and turning clicks into events.
-// Loaded once in the head of the page; no library, no request.
+// Gradio puts it into the head when the body is there, before the widgets; no library, no request.
 (() => {
   const kept = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
   const keep = (key, value) => { try { localStorage.setItem(key, value); } catch { /* private window */ } };
 
-  // Gradio's own words (drop zones, messages) follow the browser's language; here they follow the page's.
-  const language = kept("assistant-words") || window.assistantLanguage || "pt";
-  const tongue = language === "en" ? "en" : "pt-BR";
-  Object.defineProperty(navigator, "language", { get: () => tongue, configurable: true });
-  Object.defineProperty(navigator, "languages", { get: () => [tongue], configurable: true });
-  document.documentElement.lang = tongue;
+  const speak = (language) => { document.documentElement.lang = language === "en" ? "en" : "pt-BR"; };
+  speak(kept("assistant-words") || window.assistantLanguage);
 
   const setTheme = (dark) => {
     document.body.classList.toggle("dark", dark);
@@ -17,14 +13,22 @@
   };
   const chosenTheme = () => kept("assistant-theme") || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   const applyTheme = () => setTheme(chosenTheme() === "dark");
-  document.addEventListener("DOMContentLoaded", applyTheme);
+  // Gradio sets the class from the system's theme when it starts; the visitor's choice outlasts that.
+  applyTheme();
+  new MutationObserver(() => {
+    if (document.body.classList.contains("dark") !== (chosenTheme() === "dark")) applyTheme();
+  }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", applyTheme);
 
+  const shown = () => document.getElementById("chat")?.dataset.show;
   const drawer = (name, open) => {
-    document.body.classList.toggle("show-" + name, open);
-    const first = open && document.querySelector(name === "sources" ? "#aside summary, #aside button" : "#side button");
-    if (first) first.focus({ preventScroll: true });
+    const chat = document.getElementById("chat");
+    if (!chat) return;
+    if (open) chat.dataset.show = name; else delete chat.dataset.show;
+    const first = open && chat.querySelector(name === "sources" ? "#aside summary" : "#side button");
+    if (first && getComputedStyle(first.closest(".column")).position === "fixed") first.focus({ preventScroll: true });
   };
-  const closeDrawers = () => { drawer("sources", false); drawer("conversations", false); };
+  const closeDrawers = () => drawer("", false);
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") closeDrawers(); });
   document.addEventListener("click", (event) => {
     if (!event.target.closest("#side, #aside, [data-drawer], .marker, [data-event=select]")) closeDrawers();
@@ -69,10 +73,10 @@
       const { event: name, filter: label, drawer: side } = target.dataset;
       if (label !== undefined) return filter(target);
       if (side === "theme") { keep("assistant-theme", document.body.classList.contains("dark") ? "light" : "dark"); return applyTheme(); }
-      if (side !== undefined) return drawer(side, !document.body.classList.contains("show-" + side));
+      if (side !== undefined) return drawer(side, shown() !== side);
       if (name === "copy") return copy(target);
       if (name === undefined) return;
-      if (target.dataset.language) { keep("assistant-words", target.dataset.language); document.documentElement.lang = target.dataset.language === "en" ? "en" : "pt-BR"; }
+      if (target.dataset.language) { keep("assistant-words", target.dataset.language); speak(target.dataset.language); }
       if (name === "select" && target.dataset.turn !== undefined) drawer("sources", true);
       if (name === "select" && target.dataset.id !== undefined) drawer("conversations", false);
       trigger(name, payload(target.dataset));

@@ -1,0 +1,343 @@
+"""The command line: the same services as the browser, one command each.
+
+Answers go to standard output, everything else to standard error. Exit status 0: done; 1: an error
+with its way out; 2: a command that does not exist or lacks an argument; 130: interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from assistant.errors import AssistantError, DataError
+from assistant.settings import Settings
+
+# Said before any library is imported: no telemetry, no look at a hub unless a base comes from one.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return the exit status."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    options = _parser().parse_args(arguments)
+    try:
+        from assistant.bootstrap import build
+
+        assistant = build(Settings.load(), _say)
+        try:
+            return int(options.run(assistant, options) or 0)
+        finally:
+            assistant.close()
+    except AssistantError as error:
+        _say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone: nobody is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _serve(assistant: Any, options: argparse.Namespace) -> None:
+    from assistant.ui.app import build_ui, launch
+    from assistant.ui.contracts import PageOptions
+
+    settings = assistant.settings
+    assistant.warm_up()
+    page = PageOptions(
+        language=settings.language,
+        max_question_chars=settings.max_question_chars,
+        engine=assistant.engine.name,
+        base_title=assistant.base.title,
+        base_licence=assistant.base.licence,
+        base_notice=assistant.base.notice,
+        jobs=settings.var / "jobs",
+        adapters_folder=settings.adapters,
+    )
+    _say(f"serving on http://{settings.host}:{options.port or settings.port} (Ctrl+C stops)")
+    launch(build_ui(assistant, page), settings.host, options.port or settings.port, language=settings.language)
+
+
+def _ask(assistant: Any, options: argparse.Namespace) -> None:
+    from assistant.services.chat import AskRequest
+    from assistant.services.records import answer_record
+    from assistant.types import Answered, TokenDelta
+
+    assistant.index()
+    corpora = () if options.no_documents else (tuple(options.corpus) or None)
+    for text in _questions(options):
+        request = AskRequest(
+            text,
+            adapter=options.adapter,
+            corpora=corpora,
+            language=assistant.settings.language,
+            max_tokens=options.max_tokens,
+            temperature=options.temperature,
+            seed=options.seed,
+        )
+        for event in assistant.chat.ask(request):
+            if isinstance(event, TokenDelta) and not options.json and not options.jsonl:
+                sys.stderr.write(event.text)
+                sys.stderr.flush()
+            elif isinstance(event, Answered):
+                _answer(options, answer_record(event.answer), _readable)
+
+
+def _route(assistant: Any, options: argparse.Namespace) -> None:
+    from assistant.services.records import route_record
+
+    for text in _questions(options):
+        route = assistant.routing.route(text, language=assistant.settings.language)
+        record = route_record(text, route)
+        _answer(options, record | {"reason": route.reason}, _readable_route)
+
+
+def _retrieve(assistant: Any, options: argparse.Namespace) -> None:
+    from assistant.services.records import passage_record
+
+    assistant.index()
+    for text in _questions(options):
+        passages = assistant.retriever.retrieve(text, corpora=options.corpus or None, k=options.k)
+        records = [passage_record(passage) for passage in passages]
+        _answer(options, records, _readable_passages)
+
+
+def _ingest(assistant: Any, options: argparse.Namespace) -> None:
+    steps = []
+    for step in assistant.corpora.ingest(options.corpora or None, rebuild=options.rebuild):
+        _say(f"[{step.done}/{step.total}] {step.corpus}/{step.document}: {step.stage} {'; '.join(step.warnings)}")
+        steps.append(
+            {
+                "corpus": step.corpus,
+                "document": step.document,
+                "stage": str(step.stage),
+                "chunks": step.chunks,
+                "warnings": list(step.warnings),
+            }
+        )
+    final = [s for s in steps if s["stage"] not in ("reading", "embedding")]
+    _answer(options, final, lambda rows: "\n".join(f"{r['corpus']}/{r['document']}: {r['stage']}" for r in rows))
+
+
+def _train(assistant: Any, options: argparse.Namespace) -> None:
+    os.nice(19)  # the chat goes first
+    version = assistant.training.train(options.name, _say, options.job)
+    if options.activate:
+        assistant.registry.activate(version.adapter, version.number)
+    record = {"adapter": version.adapter, "version": version.label, "path": str(version.path)}
+    _answer(options, record, lambda r: f"{r['path']} ({'live' if options.activate else 'not live yet'})")
+
+
+def _evaluate(assistant: Any, options: argparse.Namespace) -> None:
+    engine = assistant.engine
+    live = assistant.adapters.live().get(options.adapter)
+    if live is None:
+        assistant.registry.card(options.adapter)  # says that there is none
+        raise DataError(
+            f"Adapter {options.adapter!r} does not answer on {engine.name}: "
+            f"{assistant.adapters.notes().get(options.adapter, 'it is not live')}"
+        )
+
+    def progress(done: int, total: int) -> None:
+        if done % 50 == 0 or done == total:
+            _say(f"{done}/{total}")
+
+    figures = assistant.evaluation.evaluate(live, options.data, progress)
+    if options.save:
+        assistant.registry.save_scores(live.version, figures)
+    _answer(options, figures, lambda r: json.dumps(r, ensure_ascii=False, indent=1))
+
+
+def _bench(assistant: Any, options: argparse.Namespace) -> None:
+    from assistant.models.prompt_format import fill
+    from assistant.services import bench
+    from assistant.training.formats import read_jsonl
+
+    assistant.warm_up()
+    figures: dict[str, Any] = {**bench.memory_mb(), "engine": assistant.engine.name}
+    if options.questions:
+        texts = [str(row.get("text") or row.get("question")) for row in read_jsonl(options.questions, ())]
+        figures |= bench.route_and_retrieve(
+            assistant.routing, assistant.retriever, texts[:200], assistant.settings.passages
+        )
+    if options.routes:
+        figures["router"] = bench.routing_quality(assistant.routing, options.routes)
+    live = assistant.adapters.live().get(options.adapter)
+    if live is not None:
+        prompt = fill(live.card.template, text=options.text)
+        figures |= bench.overhead(assistant.chat, assistant.engine, options.text, prompt, live.version.key)
+    _answer(options, figures, lambda r: json.dumps(r, ensure_ascii=False, indent=1))
+
+
+def _adapters(assistant: Any, options: argparse.Namespace) -> None:
+    if options.activate:
+        name, _, number = options.activate.partition("@")
+        if not number.isdigit():
+            raise DataError(f"--activate is {options.activate!r}; give NAME@NUMBER, for example legal-ner@1.")
+        assistant.registry.activate(name, int(number))
+        assistant.adapters.refresh()
+    records = [
+        {
+            "name": info.name,
+            "kind": str(info.kind),
+            "base": info.base,
+            "active": info.active,
+            "versions": list(info.versions),
+            "live": info.compatible,
+            "scores": dict(info.scores),
+            "note": info.note,
+        }
+        for info in assistant.adapters.list()
+    ]
+    _answer(
+        options,
+        records,
+        lambda rows: "\n".join(
+            f"{r['name']}\t{r['kind']}\t{r['active'] or '-'}\t{'live' if r['live'] else r['note']}" for r in rows
+        ),
+    )
+
+
+def _corpora(assistant: Any, options: argparse.Namespace) -> None:
+    records = [
+        {
+            "name": corpus.card.name,
+            "title": corpus.card.title.pt,
+            "documents": corpus.stats.documents,
+            "passages": corpus.stats.chunks,
+            "oldest": corpus.stats.oldest,
+            "newest": corpus.stats.newest,
+            "problem": corpus.problem,
+        }
+        for corpus in assistant.corpora.list()
+    ]
+    _answer(
+        options,
+        records,
+        lambda rows: "\n".join(f"{r['name']}\t{r['documents']} documents\t{r['passages']} passages" for r in rows),
+    )
+
+
+def _doctor(assistant: Any, options: argparse.Namespace) -> int:
+    findings = assistant.doctor()
+    records = [{"name": c.name, "ok": c.ok, "detail": c.detail, "remedy": c.remedy} for c in findings]
+    _answer(
+        options,
+        records,
+        lambda rows: "\n".join(
+            f"{'ok  ' if r['ok'] else 'FAIL'} {r['name']}: {r['detail']}"
+            + (f" -> {r['remedy']}" if r["remedy"] else "")
+            for r in rows
+        ),
+    )
+    return 0 if all(c.ok for c in findings) else 1
+
+
+def _questions(options: argparse.Namespace) -> Iterator[str]:
+    """The question of the command, or the `text` of each line of --jsonl, or standard input."""
+    if options.jsonl:
+        from assistant.training.formats import read_jsonl
+
+        for row in read_jsonl(options.jsonl, ("text",)):
+            yield str(row["text"])
+    elif options.text:
+        yield " ".join(options.text)
+    else:
+        yield sys.stdin.read()
+
+
+def _answer(options: argparse.Namespace, record: Any, readable: Callable[[Any], str]) -> None:
+    """Write one answer to standard output, as JSON where asked for."""
+    as_json = options.json or getattr(options, "jsonl", None)
+    text = json.dumps(record, ensure_ascii=False) if as_json else readable(record)
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _readable(record: dict[str, Any]) -> str:
+    sys.stderr.write("\n")
+    lines = [record["answer"], f"({record['outcome']}, {record['route']['adapter'] or 'base'})"]
+    for source in record["sources"]:
+        quote = f" «{source['quote']}»" if source["quote"] else ""
+        lines.append(f"[{source['marker']}] {source['corpus']}/{source['document']} {source['as_of'] or ''}{quote}")
+    return "\n".join(lines)
+
+
+def _readable_route(record: dict[str, Any]) -> str:
+    return f"{record['adapter'] or '-'}\t{record['score']:.2f}\t{record['reason']}"
+
+
+def _readable_passages(rows: Iterable[dict[str, Any]]) -> str:
+    return "\n\n".join(
+        f"{r['corpus']}/{r['document']} ({r['as_of'] or 'no date'}) {r['score']:.3f}\n{r['text']}" for r in rows
+    )
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="assistant", description="A private, Portuguese-first chat assistant.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[..., int | None], words: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=words, description=words)
+        sub.set_defaults(run=run)
+        sub.add_argument("--json", action="store_true", help="print one JSON object")
+        return sub
+
+    def questions(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("text", nargs="*", help="the question; standard input if missing")
+        sub.add_argument("--jsonl", type=Path, metavar="FILE", help='read one {"text": ...} a line, print one a line')
+
+    serve = command("serve", _serve, "serve the chat in the browser")
+    serve.add_argument("--port", type=int, help="port instead of ASSISTANT_PORT")
+    ask = command("ask", _ask, "ask one question")
+    questions(ask)
+    ask.add_argument("--adapter", default="auto", help="auto, none or a name")
+    ask.add_argument("--corpus", action="append", default=[], help="search this corpus only; may be repeated")
+    ask.add_argument("--no-documents", action="store_true", help="ask without documents")
+    ask.add_argument("--max-tokens", type=int, help="longest answer in tokens")
+    ask.add_argument("--temperature", type=float, default=0.0, help="0 is greedy")
+    ask.add_argument("--seed", type=int, default=0, help="makes sampling repeatable")
+    questions(command("route", _route, "say which adapter a text goes to"))
+    retrieve = command("retrieve", _retrieve, "search the corpora")
+    questions(retrieve)
+    retrieve.add_argument("--corpus", action="append", default=[], help="search this corpus only; may be repeated")
+    retrieve.add_argument("-k", type=int, default=5, help="number of passages")
+    ingest = command("ingest", _ingest, "bring the index in step with the corpora")
+    ingest.add_argument("corpora", nargs="*", help="names; all if missing")
+    ingest.add_argument("--rebuild", action="store_true", help="make the index again from the documents")
+    train = command("train", _train, "train an adapter from its recipe")
+    train.add_argument("name", help="the adapter")
+    train.add_argument("--job", default="", help="go on with this job")
+    train.add_argument("--activate", action="store_true", help="make the new version live")
+    evaluate = command("evaluate", _evaluate, "judge an adapter on a file")
+    evaluate.add_argument("--adapter", required=True, help="the adapter")
+    evaluate.add_argument("--data", type=Path, required=True, help="CoNLL, JSON lines or SQuAD JSON, by kind")
+    evaluate.add_argument("--save", action="store_true", help="keep the figures with the version")
+    bench = command("bench", _bench, "measure speed, memory and routing on this machine")
+    bench.add_argument("--questions", type=Path, help="JSON lines with text or question, for route + retrieve")
+    bench.add_argument("--routes", type=Path, help='labelled {"text", "adapter"} JSON lines, for the router')
+    bench.add_argument("--adapter", default="restaurant-replies", help="adapter for the decode figures")
+    bench.add_argument("--text", default="A comida estava ótima, mas demorou uma hora e veio fria.", help="its input")
+    adapters = command("adapters", _adapters, "list the adapters")
+    adapters.add_argument("--activate", metavar="NAME@NUMBER", help="make a version live; number 0 retires the adapter")
+    command("corpora", _corpora, "list the corpora")
+    command("doctor", _doctor, "find what is wrong and say what to do")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

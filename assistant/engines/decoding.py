@@ -1,0 +1,108 @@
+"""Token by token: the decoding loop of transformers models, and tokens to text without broken characters.
+
+Knows logits and tokenizers. Refuses to know adapters, locks and streams: its caller holds the model.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_PREFILL = 512  # tokens of a prompt read between two chances to cancel
+_CONTEXT = 4  # tokens before the completion that decide whether it begins with a space
+_TOP_K, _TOP_P = 40, 0.95  # as in the llama_cpp engine
+_BROKEN = "\ufffd"  # what a tokenizer writes for the first bytes of a character
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """`temperature` 0 is greedy; `seed` makes sampling repeatable; `limit` in new tokens."""
+
+    temperature: float
+    seed: int
+    limit: int
+
+
+def decode(model: Any, prompt: Sequence[int], sampling: Sampling, interrupted: Callable[[], bool]) -> Iterator[int]:
+    """Yield token ids until the limit; the caller stops at end-of-text tokens.
+
+    The prompt is read in pieces of 512 tokens. Ends early, without an error, when `interrupted()`.
+    """
+    import torch
+
+    device = model.get_input_embeddings().weight.device
+    generator = torch.Generator(device=device).manual_seed(sampling.seed)
+    last_only = _last_logits_only(model)
+    cache: Any = None
+    pending = list(prompt)
+    for _ in range(sampling.limit):
+        while pending:
+            if interrupted():
+                return
+            piece, pending = pending[:_PREFILL], pending[_PREFILL:]
+            ids = torch.tensor([piece], device=device)
+            with torch.inference_mode():
+                output = model(input_ids=ids, past_key_values=cache, use_cache=True, **last_only)
+            cache = output.past_key_values
+        token = _choose(output.logits[0, -1], sampling.temperature, generator)
+        yield token
+        pending = [token]
+
+
+def next_log_probabilities(model: Any, prompt: Sequence[int]) -> Any:
+    """Log-probabilities of the token after `prompt`, float32, shape [vocabulary]."""
+    import torch
+
+    ids = torch.tensor([list(prompt)], device=model.get_input_embeddings().weight.device)
+    with torch.inference_mode():
+        output = model(input_ids=ids, use_cache=False, **_last_logits_only(model))
+    return torch.log_softmax(output.logits[0, -1].float(), dim=-1)
+
+
+class TextOfTokens:
+    """Turns a growing list of token ids into pieces of whole characters."""
+
+    def __init__(self, tokenizer: Any, prompt: Sequence[int]) -> None:
+        self._tokenizer = tokenizer
+        self._context = list(prompt[-_CONTEXT:])
+        self._ids: list[int] = []
+        self._before = self._text(self._context)
+
+    def feed(self, token: int) -> str:
+        """The characters that are complete with this token; "" in the middle of one."""
+        self._ids.append(token)
+        text = self._text(self._context + self._ids)
+        if text.endswith(_BROKEN):
+            return ""
+        piece = text[len(self._before) :]
+        # Only the last tokens decide about the next piece: forget the others, or this is quadratic.
+        self._context = (self._context + self._ids)[-_CONTEXT:]
+        self._ids = []
+        self._before = self._text(self._context)
+        if self._before.startswith(_BROKEN):  # the cut went through a character: keep what is known
+            self._before = self._before.lstrip(_BROKEN)
+        return piece
+
+    def _text(self, ids: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+
+def _choose(logits: Any, temperature: float, generator: Any) -> int:
+    import torch
+
+    if temperature <= 0:
+        return int(logits.argmax())
+    values, tokens = torch.topk(logits.float(), min(_TOP_K, logits.shape[-1]))
+    probabilities = torch.softmax(values, dim=-1)
+    # the smallest set of tokens that holds top_p of the probability (nucleus sampling)
+    kept = probabilities.cumsum(-1) - probabilities < _TOP_P
+    weights = torch.softmax(values.masked_fill(~kept, float("-inf")) / temperature, dim=-1)
+    return int(tokens[torch.multinomial(weights, 1, generator=generator)])
+
+
+def _last_logits_only(model: Any) -> dict[str, int]:
+    """`logits_to_keep=1` where the architecture has it: no logits for the whole prompt."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(inner.forward).parameters else {}

