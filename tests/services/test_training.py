@@ -1,0 +1,56 @@
+"""From a recipe to a live version on the real base, in two steps of training."""
+
+import json
+
+import pytest
+
+from assistant.bootstrap import build
+from assistant.errors import ConfigurationError
+from assistant.settings import Settings
+
+RECIPE = """
+[data]
+source = "pairs"
+files = ["data/heldout.jsonl"]
+limit = 4
+[lora]
+r = 2
+lora_alpha = 4
+[training]
+learning_rate = 2e-3
+batch_tokens = 128
+evaluate_every = 100
+"""
+
+
+@pytest.mark.slow
+def test_training_leaves_a_new_version_that_can_go_live(home, base_checkpoint):
+    assistant = build(Settings.load(home=home, engine="llama_cpp"))
+    (home / "adapters" / "restaurant-replies" / "recipe.toml").write_text(RECIPE, "utf-8")
+    before = assistant.registry.active("restaurant-replies")
+    lines = []
+    version = assistant.training.train("restaurant-replies", lines.append)
+    assert version.number == before.number + 1
+    assert assistant.registry.active("restaurant-replies") == before, "a new version is not live by itself"
+    assistant.registry.verify(version)
+    manifest = assistant.registry.manifest(version)
+    assert manifest.base_fingerprint == assistant.base.sha256
+    assert set(manifest.files) == {"adapter_config.json", "adapter_model.safetensors", "adapter.gguf"}
+    (job,) = assistant.training.jobs()
+    events = [json.loads(line) for line in (job / "events.jsonl").read_text().splitlines()]
+    assert {e["event"] for e in events} == {"step", "validation"}
+    assistant.registry.activate("restaurant-replies", version.number)
+    assistant.adapters.refresh()
+    assert assistant.adapters.live()["restaurant-replies"].version == version
+    assert version.key in assistant.engine.resident()
+    assistant.close()
+
+
+@pytest.mark.parametrize("file", ["../../../etc/passwd", "/etc/passwd", "public:../x"])
+def test_a_recipe_reads_only_below_its_folders(home, file):
+    assistant = build(Settings.load(home=home))
+    (home / "adapters" / "restaurant-replies" / "recipe.toml").write_text(
+        RECIPE.replace("data/heldout.jsonl", file), "utf-8"
+    )
+    with pytest.raises(ConfigurationError, match="below its folder"):
+        assistant.training.data("restaurant-replies")
