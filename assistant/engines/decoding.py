@@ -13,6 +13,7 @@ from typing import Any
 _PREFILL = 512  # tokens of a prompt read between two chances to cancel
 _CONTEXT = 4  # tokens before the completion that decide whether it begins with a space
 _TOP_K, _TOP_P = 40, 0.95  # as in the llama_cpp engine
+_LONGEST = 8  # tokens after which a character that is still broken will not be whole any more
 _BROKEN = "\ufffd"  # what a tokenizer writes for the first bytes of a character
 
 
@@ -74,15 +75,13 @@ class TextOfTokens:
         """The characters that are complete with this token; "" in the middle of one."""
         self._ids.append(token)
         text = self._text(self._context + self._ids)
-        if text.endswith(_BROKEN):
+        if text.endswith(_BROKEN) and len(self._ids) < _LONGEST:
             return ""
-        piece = text[len(self._before) :]
+        piece = text[len(self._before) :].replace(_BROKEN, "")
         # Only the last tokens decide about the next piece: forget the others, or this is quadratic.
         self._context = (self._context + self._ids)[-_CONTEXT:]
         self._ids = []
         self._before = self._text(self._context)
-        if self._before.startswith(_BROKEN):  # the cut went through a character: keep what is known
-            self._before = self._before.lstrip(_BROKEN)
         return piece
 
     def _text(self, ids: Sequence[int]) -> str:

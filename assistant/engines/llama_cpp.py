@@ -306,8 +306,9 @@ def _piece(item: dict[str, Any]) -> tuple[str, FinishReason | None]:
         return "", None
     choice = choices[0]
     text = str(choice.get("text") or (choice.get("delta") or {}).get("content") or "")
+    text = text.replace("\ufffd", "")  # bytes that are no character, or half of one at the end
     finish = choice.get("finish_reason")
     if not finish:
         return text, None
     reason = FinishReason.LENGTH if finish == "length" else FinishReason.STOP
-    return text.rstrip("\ufffd"), reason  # a character that max_tokens has cut in two
+    return text, reason

@@ -1,0 +1,105 @@
+"""Figures that need more than one process: `python docs/measure.py start|parity`.
+
+start   seconds from the command to the served page, whether torch is in that process, idle memory
+parity  greedy agreement of llama_cpp and transformers_peft on 50 prompts of each adapter
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PROMPTS = 50
+TOKENS = 48
+
+
+def start(port: int = 7899) -> dict[str, Any]:
+    """Serve on a free port, wait for the page, look at the process, stop it."""
+    import psutil
+
+    started = time.perf_counter()
+    server = subprocess.Popen([sys.executable, "-m", "assistant", "serve", "--port", str(port)], cwd=ROOT)
+    try:
+        while True:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1).read()
+                break
+            except (urllib.error.URLError, OSError):
+                if server.poll() is not None:
+                    sys.exit(f"the server ended with status {server.returncode}")
+                time.sleep(0.05)
+        seconds = time.perf_counter() - started
+        time.sleep(5)
+        process = psutil.Process(server.pid)
+        maps = {Path(m.path).name for m in process.memory_maps()}
+        return {
+            "start_to_page_seconds": round(seconds, 2),
+            "idle_memory_mb": round(process.memory_info().rss / 1e6),
+            "torch_in_process": any("torch" in name for name in maps),
+        }
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def outputs(engine: str) -> dict[str, list[str]]:
+    """Greedy texts of one engine for the prompts of every live adapter; run in a process of its own."""
+    from assistant.bootstrap import build
+    from assistant.engines.base import GenerationRequest, complete
+    from assistant.generation.prompt import sources_of
+    from assistant.models.prompt_format import evidence_block, fill
+    from assistant.settings import Settings
+
+    assistant = build(Settings.load(engine=engine, quantization="bf16"), lambda line: None)
+    rows = [json.loads(line) for line in (ROOT / "tests/data/router_heldout.jsonl").read_text("utf-8").splitlines()]
+    found: dict[str, list[str]] = {}
+    ready = assistant.engine
+    for name, live in assistant.adapters.live().items():
+        texts = [row["text"] for row in rows if row["adapter"] == name][:PROMPTS]
+        found[name] = []
+        for text in texts:
+            documents = ""
+            if "{documents}" in live.card.template:
+                passages = assistant.retriever.retrieve(text, k=2)
+                documents = evidence_block((s.marker, s.passage) for s in sources_of(passages))
+            prompt = fill(live.card.template, text=text, documents=documents)
+            request = GenerationRequest(prompt, adapter=live.version.key, max_tokens=TOKENS, stop=live.card.stop)
+            found[name].append(complete(ready, request)[0])
+    assistant.close()
+    return found
+
+
+def parity() -> dict[str, Any]:
+    """Share of prompts with the same text, and the mean share of the text before they part."""
+    texts = {}
+    for engine in ("llama_cpp", "transformers_peft"):
+        done = subprocess.run(
+            [sys.executable, __file__, "outputs", engine], cwd=ROOT, capture_output=True, text=True, check=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        texts[engine] = json.loads(done.stdout.splitlines()[-1])
+    figures = {}
+    for name, ours in texts["llama_cpp"].items():
+        pairs = list(zip(ours, texts["transformers_peft"][name], strict=True))
+        figures[name] = {
+            "prompts": len(pairs),
+            "identical": round(sum(a == b for a, b in pairs) / len(pairs), 3),
+            "common_prefix": round(
+                sum(len(os.path.commonprefix([a, b])) / max(len(a), len(b), 1) for a, b in pairs) / len(pairs), 3
+            ),
+        }
+    return figures
+
+
+if __name__ == "__main__":
+    command, *rest = sys.argv[1:] or ["start"]
+    result = {"start": start, "parity": parity, "outputs": lambda: outputs(rest[0])}[command]()
+    print(json.dumps(result, ensure_ascii=False))
