@@ -25,7 +25,19 @@ from __future__ import annotations
 
 
 class AssistantError(Exception):
-    """Base of all errors a user may see; `str(error)` is fit to be shown."""
+    """Base of all errors a user may see; `str(error)` is fit to be shown.
+
+    Errors that a visitor of the pages can cause give their message in both languages; `str` is the
+    English one, for the command line.
+    """
+
+    def __init__(self, message: str, pt: str = "") -> None:
+        super().__init__(message)
+        self._pt = pt
+
+    def text(self, language: str) -> str:
+        """The message in `language` ("pt" or "en"); English where it was given in English only."""
+        return self._pt if language == "pt" and self._pt else str(self)
 
 
 class ConfigurationError(AssistantError):

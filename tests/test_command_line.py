@@ -80,8 +80,8 @@ def test_the_question_may_come_from_standard_input(indexed_home):
 @pytest.mark.parametrize(
     ("arguments", "environment", "message"),
     [
-        (("ask", ""), {}, "vazia"),
-        (("ask", "a" * 30_000), {}, "30000 caracteres"),
+        (("ask", ""), {}, "empty"),
+        (("ask", "a" * 30_000), {}, "30000 characters"),
         (("ask", "oi", "--adapter", "../../etc/passwd"), {}, "../../etc/passwd"),
         (("ask", "oi", "--corpus", "nao-existe"), {}, "nao-existe"),
         (("route", "oi"), {"ASSISTANT_BASE_MODEL": "gpt-42"}, "gpt-42"),

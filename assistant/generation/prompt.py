@@ -96,6 +96,8 @@ def _check(prompt: str, budget: Budget) -> None:
     needed = budget.count(prompt)
     if needed > budget.tokens:
         raise InputRejected(
-            f"O texto tem {needed} tokens e cabem {budget.tokens}. Envie um trecho menor, ou aumente "
-            "ASSISTANT_CONTEXT_SIZE."
+            f"The text has {needed} tokens and {budget.tokens} fit. Send a smaller part, or raise "
+            "ASSISTANT_CONTEXT_SIZE.",
+            pt=f"O texto tem {needed} tokens e cabem {budget.tokens}. Envie um trecho menor, ou aumente "
+            "ASSISTANT_CONTEXT_SIZE.",
         )

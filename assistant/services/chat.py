@@ -138,11 +138,17 @@ class ChatService:
 
     def _accept(self, question: str) -> None:
         if not any(character.isalnum() for character in question):
-            raise InputRejected("A pergunta está vazia. Escreva uma pergunta ou cole um texto.")
-        if len(question) > self._options.max_question_chars:
             raise InputRejected(
-                f"O texto tem {len(question)} caracteres e o limite é {self._options.max_question_chars}. Envie um "
-                "trecho menor, ou aumente ASSISTANT_MAX_QUESTION_CHARS."
+                "The question is empty. Write a question or paste a text.",
+                pt="A pergunta está vazia. Escreva uma pergunta ou cole um texto.",
+            )
+        if len(question) > self._options.max_question_chars:
+            size, limit = len(question), self._options.max_question_chars
+            raise InputRejected(
+                f"The text has {size} characters and the limit is {limit}. Send a smaller part, or raise "
+                "ASSISTANT_MAX_QUESTION_CHARS.",
+                pt=f"O texto tem {size} caracteres e o limite é {limit}. Envie um trecho menor, ou aumente "
+                "ASSISTANT_MAX_QUESTION_CHARS.",
             )
 
     def _chat(self, run: _Run, live: LiveAdapter | None) -> Iterator[Event]:

@@ -194,6 +194,8 @@ class PassageStore:
     def search_dense(self, vector: Floats, corpora: Sequence[str] | None, k: int) -> list[Hit]:
         """The k chunks with the highest cosine; `corpora` None searches all."""
         self.check()
+        if corpora is not None and not corpora:
+            return []
         index = self._keeper.current()
         while index is not None:
             try:

@@ -23,7 +23,10 @@ from assistant.stores.vectors import Vector, VectorIndex
 
 _PATIENCE = 2.0  # seconds to wait for another writer
 _RETRY = 30.0  # seconds until an index that could not be made is tried again
-_REBUILD_BELOW = 20_000  # chunks; fewer are indexed anew after a removal, so that no vector stays on disk
+# chunks; fewer are indexed anew after a removal (about 3 s), because Chroma keeps removed vectors in its files;
+# above, `ingest --rebuild` is what frees the disk of them
+_REBUILD_BELOW = 5_000
+_BATCH = 1_000  # chunks read from the ledger at once
 _log = logging.getLogger(__name__)
 
 
@@ -176,8 +179,10 @@ class IndexKeeper:
     def _extend(self, index: VectorIndex, added: Sequence[str], removed: Sequence[str]) -> None:
         index.unseal()
         index.remove(removed)
-        chunks, vectors = self._ledger.chunks(added), self._ledger.vectors(added)
-        index.add(Vector(c, chunks[c].corpus, vectors[c]) for c in added)
+        for start in range(0, len(added), _BATCH):
+            batch = added[start : start + _BATCH]
+            chunks, vectors = self._ledger.chunks(batch), self._ledger.vectors(batch)
+            index.add(Vector(c, chunks[c].corpus, vectors[c]) for c in batch)
         index.seal()
         revision = self._ledger.meta().get("revision", "0")
         self._ledger.set_meta(vectors=revision)

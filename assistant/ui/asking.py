@@ -75,7 +75,7 @@ def follow(question: str, ask: Callable[[], Iterator[Event]], t: Texts) -> Itera
                 painted = time.monotonic()
                 yield state
     except AssistantError as error:
-        yield Exchange(question, error=str(error))
+        yield Exchange(question, error=error.text(t.language))
         return
     except Exception:  # noqa: BLE001  # the page's entrance: a visitor never sees a stack trace
         _log.exception("A question could not be answered")

@@ -157,7 +157,7 @@ class ChatPage:
         try:
             ask = to_request(order, kept, self._known(), self._options.max_question_chars, t)
         except AssistantError as error:
-            yield {self._note: render.note(str(error))}
+            yield {self._note: render.note(error.text(session.language))}
             return
         key = str(request.session_hash)
         run = self._runs.start(key)
@@ -197,7 +197,7 @@ class ChatPage:
         try:
             saved = self._assistant.conversations.save(session.visitor, session.conversation, session.exchanges)
         except AssistantError as error:
-            gr.Warning(str(error))
+            gr.Warning(error.text(session.language))
             return session
         return replace(session, conversation=saved)
 
@@ -285,7 +285,7 @@ class ChatPage:
         try:
             exchanges = self._assistant.conversations.load(session.visitor, wanted)
         except AssistantError as error:
-            return {self._note: render.note(str(error)), self._list: self._listed(session)}
+            return {self._note: render.note(error.text(session.language)), self._list: self._listed(session)}
         self._runs.abandon(str(request.session_hash))
         return self.paint(Session(session.visitor, session.language, wanted, exchanges))
 
@@ -295,7 +295,7 @@ class ChatPage:
         try:
             self._assistant.conversations.delete(session.visitor, gone)
         except AssistantError as error:
-            return {self._note: render.note(str(error)), self._list: self._listed(session)}
+            return {self._note: render.note(error.text(session.language)), self._list: self._listed(session)}
         return self.new(session, request) if gone == session.conversation else {self._list: self._listed(session)}
 
     # What the widgets show

@@ -82,7 +82,7 @@ class CorporaPage:
             try:
                 self._assistant.corpora.add_document(self._checked(corpus), path.name, path)
             except AssistantError as error:
-                lines.append(tag("p", str(error), class_="failure", role="alert"))
+                lines.append(tag("p", error.text(t.language), class_="failure", role="alert"))
         try:
             for step in self._assistant.corpora.ingest([self._checked(corpus)]):
                 working = stage(step, t)
@@ -94,7 +94,7 @@ class CorporaPage:
                     gr.skip(),
                 )
         except AssistantError as error:
-            lines.append(tag("p", str(error), class_="failure", role="alert"))
+            lines.append(tag("p", error.text(t.language), class_="failure", role="alert"))
         yield join(*lines), self._list(t), None
 
     def _search(self, corpus: str, query: str, session: Session) -> Safe:
@@ -104,7 +104,7 @@ class CorporaPage:
         try:
             return results(self._assistant.retriever.retrieve(query, corpora=[self._checked(corpus)], k=5), t)
         except AssistantError as error:
-            return tag("p", str(error), class_="failure", role="alert")
+            return tag("p", error.text(t.language), class_="failure", role="alert")
 
 
 def stage(step: Progress, t: Texts) -> Safe:

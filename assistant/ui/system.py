@@ -65,7 +65,7 @@ class SystemPage:
         try:
             return findings(self._assistant.doctor(), t)
         except AssistantError as error:
-            return tag("p", str(error), class_="failure", role="alert")
+            return tag("p", error.text(t.language), class_="failure", role="alert")
 
     def _licences(self, t: Texts) -> Safe:
         bases = {b.title: b for b in catalog().values()}

@@ -47,7 +47,7 @@ def test_none_found_and_not_asked_for_are_two_prompts():
 
 
 def test_a_text_beyond_the_budget_is_refused_with_both_numbers():
-    with pytest.raises(InputRejected, match=r"102 tokens e cabem 50"):
+    with pytest.raises(InputRejected, match=r"102 tokens and 50 fit"):
         plain_prompt("Texto: {input}\nFim:", "palavra " * 100, Budget(50, words))
 
 

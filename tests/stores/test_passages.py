@@ -2,10 +2,12 @@ import hashlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -58,30 +60,71 @@ def store(tmp_path):
     store.close()
 
 
-def test_both_searches_find_what_was_written(store):
-    put(store, "a.md", "saturno tem aneis", "jupiter e grande")
-    assert texts(store, store.search_lexical(["aneis"], None, 5)) == ["saturno tem aneis"]
-    hits = store.search_dense(vector("jupiter e grande"), None, 1)
-    assert texts(store, hits) == ["jupiter e grande"]
+@pytest.fixture(scope="module")
+def chroma_server(tmp_path_factory):
+    """A real Chroma server on a free port of this machine."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = tmp_path_factory.mktemp("server")
+    command = [Path(sys.executable).with_name("chroma"), "run", "--path", folder, "--host", "127.0.0.1"]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen([*command, "--port", str(port)], stdout=log, stderr=log)
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            break
+        except OSError:
+            assert server.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline, "the Chroma server does not answer"
+            time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}"
+    server.terminate()
+    server.wait(timeout=30)
+
+
+@pytest.fixture(params=["in process", "server"])
+def either(request, tmp_path):
+    """The store with its vectors in this process, and on a server: both keep the same contract."""
+    url = request.getfixturevalue("chroma_server") if request.param == "server" else ""
+    store = PassageStore(tmp_path, NAME, DIMENSION, str.split, url)
+    yield store
+    store.close()
+
+
+def vanish(store: PassageStore) -> None:
+    """Make the ledger useless for a dense search, so that only Chroma can answer."""
+    store._scan = lambda *a: pytest.fail("the ledger was scanned instead of Chroma")  # type: ignore[method-assign]
+
+
+def test_both_searches_find_what_was_written(either):
+    vanish(either)
+    put(either, "a.md", "saturno tem aneis", "jupiter e grande")
+    assert texts(either, either.search_lexical(["aneis"], None, 5)) == ["saturno tem aneis"]
+    hits = either.search_dense(vector("jupiter e grande"), None, 1)
+    assert texts(either, hits) == ["jupiter e grande"]
     assert hits[0].score == pytest.approx(1.0, abs=1e-5)
 
 
-def test_the_dense_score_is_the_cosine_of_the_stored_vectors(store):
-    put(store, "a.md", "um", "dois", "tres")
+def test_the_dense_score_is_the_cosine_of_the_stored_vectors(either):
+    vanish(either)
+    put(either, "a.md", "um", "dois", "tres")
     query = vector("quatro")
-    hits = store.search_dense(query, None, 3)
-    exact = store.cosines(query, [h.chunk_id for h in hits])
+    hits = either.search_dense(query, None, 3)
+    exact = either.cosines(query, [h.chunk_id for h in hits])
     assert [h.score for h in hits] == pytest.approx([exact[h.chunk_id] for h in hits], abs=1e-5)
     assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
 
 
-def test_searches_stay_inside_the_corpora_asked_for(store):
-    put(store, "a.md", "prazo de dez dias", corpus="direito")
-    put(store, "b.md", "prazo de entrega", corpus="loja")
-    assert texts(store, store.search_lexical(["prazo"], ["loja"], 5)) == ["prazo de entrega"]
-    assert texts(store, store.search_dense(vector("x"), ["direito"], 5)) == ["prazo de dez dias"]
-    assert store.search_dense(vector("x"), [], 5) == []
-    assert store.search_lexical(["prazo"], [], 5) == []
+def test_searches_stay_inside_the_corpora_asked_for(either):
+    vanish(either)
+    put(either, "a.md", "prazo de dez dias", corpus="direito")
+    put(either, "b.md", "prazo de entrega", corpus="loja")
+    assert texts(either, either.search_lexical(["prazo"], ["loja"], 5)) == ["prazo de entrega"]
+    assert texts(either, either.search_dense(vector("x"), ["direito"], 5)) == ["prazo de dez dias"]
+    assert either.search_dense(vector("x"), [], 5) == []
+    assert either.search_lexical(["prazo"], [], 5) == []
 
 
 @pytest.mark.parametrize(
@@ -94,11 +137,12 @@ def test_no_term_is_read_as_search_syntax(store, term):
     assert len(store.search_lexical([term, "prazo"], None, 5)) == 1
 
 
-def test_replacing_a_document_leaves_nothing_of_the_old_one(store):
-    put(store, "a.md", "velho texto", "fica")
-    put(store, "a.md", "novo texto", "fica")
-    assert store.search_lexical(["velho"], None, 5) == []
-    assert sorted(texts(store, store.search_dense(vector("x"), None, 9))) == ["fica", "novo texto"]
+def test_replacing_a_document_leaves_nothing_of_the_old_one(either):
+    vanish(either)
+    put(either, "a.md", "velho texto", "fica")
+    put(either, "a.md", "novo texto", "fica")
+    assert either.search_lexical(["velho"], None, 5) == []
+    assert sorted(texts(either, either.search_dense(vector("x"), None, 9))) == ["fica", "novo texto"]
 
 
 def test_a_transaction_that_fails_leaves_the_old_document(store):
