@@ -70,7 +70,7 @@ def _serve(assistant: Any, options: argparse.Namespace) -> None:
 def _ask(assistant: Any, options: argparse.Namespace) -> None:
     from assistant.services.chat import AskRequest
     from assistant.services.records import answer_record
-    from assistant.types import Answered, TokenDelta
+    from assistant.types import Answered
 
     assistant.index()
     corpora = () if options.no_documents else (tuple(options.corpus) or None)
@@ -85,10 +85,7 @@ def _ask(assistant: Any, options: argparse.Namespace) -> None:
             seed=options.seed,
         )
         for event in assistant.chat.ask(request):
-            if isinstance(event, TokenDelta) and not options.json and not options.jsonl:
-                sys.stderr.write(event.text)
-                sys.stderr.flush()
-            elif isinstance(event, Answered):
+            if isinstance(event, Answered):
                 _answer(options, answer_record(event.answer), _readable)
 
 
@@ -114,14 +111,15 @@ def _retrieve(assistant: Any, options: argparse.Namespace) -> None:
 def _ingest(assistant: Any, options: argparse.Namespace) -> None:
     steps = []
     for step in assistant.corpora.ingest(options.corpora or None, rebuild=options.rebuild):
-        _say(f"[{step.done}/{step.total}] {step.corpus}/{step.document}: {step.stage} {'; '.join(step.warnings)}")
+        warnings = [warning.en for warning in step.warnings]
+        _say(f"[{step.done}/{step.total}] {step.corpus}/{step.document}: {step.stage} {'; '.join(warnings)}")
         steps.append(
             {
                 "corpus": step.corpus,
                 "document": step.document,
                 "stage": str(step.stage),
                 "chunks": step.chunks,
-                "warnings": list(step.warnings),
+                "warnings": warnings,
             }
         )
     final = [s for s in steps if s["stage"] not in ("reading", "embedding")]
@@ -142,9 +140,9 @@ def _evaluate(assistant: Any, options: argparse.Namespace) -> None:
     live = assistant.adapters.live().get(options.adapter)
     if live is None:
         assistant.registry.card(options.adapter)  # says that there is none
+        note = assistant.adapters.notes().get(options.adapter)
         raise DataError(
-            f"Adapter {options.adapter!r} does not answer on {engine.name}: "
-            f"{assistant.adapters.notes().get(options.adapter, 'it is not live')}"
+            f"Adapter {options.adapter!r} does not answer on {engine.name}: {note.en if note else 'it is not live'}"
         )
 
     def progress(done: int, total: int) -> None:
@@ -194,7 +192,7 @@ def _adapters(assistant: Any, options: argparse.Namespace) -> None:
             "versions": list(info.versions),
             "live": info.compatible,
             "scores": dict(info.scores),
-            "note": info.note,
+            "note": info.note.en,
         }
         for info in assistant.adapters.list()
     ]
@@ -216,7 +214,7 @@ def _corpora(assistant: Any, options: argparse.Namespace) -> None:
             "passages": corpus.stats.chunks,
             "oldest": corpus.stats.oldest,
             "newest": corpus.stats.newest,
-            "problem": corpus.problem,
+            "problem": corpus.problem.en,
         }
         for corpus in assistant.corpora.list()
     ]
@@ -229,7 +227,7 @@ def _corpora(assistant: Any, options: argparse.Namespace) -> None:
 
 def _doctor(assistant: Any, options: argparse.Namespace) -> int:
     findings = assistant.doctor()
-    records = [{"name": c.name, "ok": c.ok, "detail": c.detail, "remedy": c.remedy} for c in findings]
+    records = [{"name": c.name.en, "ok": c.ok, "detail": c.detail.en, "remedy": c.remedy.en} for c in findings]
     _answer(
         options,
         records,
@@ -264,7 +262,6 @@ def _answer(options: argparse.Namespace, record: Any, readable: Callable[[Any], 
 
 
 def _readable(record: dict[str, Any]) -> str:
-    sys.stderr.write("\n")
     lines = [record["answer"], f"({record['outcome']}, {record['route']['adapter'] or 'base'})"]
     for source in record["sources"]:
         quote = f" «{source['quote']}»" if source["quote"] else ""

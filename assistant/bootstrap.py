@@ -94,7 +94,7 @@ class Assistant:
         engine = self._make_engine()
         self.adapters.attach(engine)
         for name, note in self.adapters.notes().items():
-            self._progress(f"adapter {name} does not answer: {note}")
+            self._progress(f"adapter {name} does not answer: {note.en}")
         return engine
 
     @cached_property
@@ -136,7 +136,7 @@ class Assistant:
         try:
             for step in self.corpora.ingest():
                 if step.warnings or step.stage not in ("unchanged", "reading"):
-                    notes = f" ({'; '.join(step.warnings)})" if step.warnings else ""
+                    notes = f" ({'; '.join(w.en for w in step.warnings)})" if step.warnings else ""
                     self._progress(f"{step.corpus}/{step.document}: {step.stage}{notes}")
         except AssistantError as error:
             self._progress(f"the index could not be brought up to date: {error}")

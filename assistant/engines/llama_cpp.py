@@ -22,6 +22,7 @@ from assistant.engines.base import (
     FinishReason,
     GenerationRequest,
     LoadFailure,
+    without_effect,
 )
 from assistant.engines.gguf_header import HeaderError, adapter_fault, read_header
 from assistant.engines.llama_server import LlamaServer, ServerOptions, raise_fault, too_long
@@ -62,7 +63,10 @@ class LlamaCppEngine:
         try:
             self._header = read_header(gguf)
         except HeaderError as error:
-            raise ModelUnavailable(f"The base model cannot be loaded: {error}. Provision it again.") from error
+            raise ModelUnavailable(
+                f"The base model cannot be loaded: {error}. Provision it again.",
+                pt=f"O modelo base {gguf} não pode ser carregado. Confira o arquivo ou obtenha-o de novo.",
+            ) from error
         fitting = min(context_size, self._header.number("context_length", context_size))
         self._options = ServerOptions(gguf, threads, slots, fitting)
         self._current: _Resident | None = None
@@ -102,7 +106,7 @@ class LlamaCppEngine:
             for adapter in fitting:
                 if adapter.key in fresh.usable and not fresh.live().has_effect(adapter):
                     fresh.usable = tuple(key for key in fresh.usable if key != adapter.key)
-                    failures.append(LoadFailure(adapter.key, "it changes nothing in the base's output"))
+                    failures.append(without_effect(adapter.key))
             with self._lock:
                 old, self._current = self._current, fresh
                 if self._closed:  # in the meantime
@@ -164,7 +168,9 @@ class LlamaCppEngine:
             if not adapters:
                 raise ModelUnavailable(
                     f"llama.cpp cannot load {self._options.gguf}. Check the memory that is free and the file "
-                    "(`python -m assistant doctor`)."
+                    "(`python -m assistant doctor`).",
+                    pt=f"O llama.cpp não carrega {self._options.gguf}. Confira a memória livre e o arquivo "
+                    "(`python -m assistant doctor`).",
                 ) from error
         good = []
         for adapter in adapters:
@@ -172,17 +178,23 @@ class LlamaCppEngine:
                 LlamaServer(self._options, [adapter])
                 good.append(adapter)
             except RuntimeError:
-                failures.append(LoadFailure(adapter.key, "llama.cpp cannot load it beside this base"))
+                reason = "llama.cpp cannot load it beside this base"
+                failures.append(LoadFailure(adapter.key, reason, "o llama.cpp não o carrega com este modelo base"))
         if len(good) == len(adapters):
             raise ModelUnavailable(
                 f"llama.cpp loads each of {len(good)} adapters alone but not all together: "
-                "there is not enough memory. Remove some or use a smaller base."
+                "there is not enough memory. Remove some or use a smaller base.",
+                pt=f"O llama.cpp carrega cada um dos {len(good)} adaptadores sozinho, mas não todos juntos: falta "
+                "memória. Remova alguns ou use um modelo base menor.",
             )
         return self._start(good, failures)
 
     def _require_open(self) -> None:
         if self._closed:
-            raise GenerationError("The engine is closed. Start the assistant again.")
+            raise GenerationError(
+                "The engine is closed. Start the assistant again.",
+                pt="O motor está fechado. Inicie o assistente de novo.",
+            )
 
     def _acquire(self, adapter: str | None) -> _Resident:
         with self._lock:
@@ -199,7 +211,9 @@ class LlamaCppEngine:
             assert resident is not None
             if adapter is not None and adapter not in resident.usable:
                 raise AdapterNotFound(
-                    f"No adapter {adapter!r} is loaded. Loaded: {', '.join(resident.usable) or 'none'}."
+                    f"No adapter {adapter!r} is loaded. Loaded: {', '.join(resident.usable) or 'none'}.",
+                    pt=f"O adaptador {adapter!r} não está carregado. "
+                    f"Carregados: {', '.join(resident.usable) or 'nenhum'}.",
                 )
             resident.users += 1
             return resident
@@ -251,7 +265,9 @@ class LlamaCppEngine:
         if "tokenizer.chat_template" not in self._header.metadata:
             raise GenerationError(
                 f"The base {self._options.gguf.name} has no chat template, so it cannot answer messages. "
-                "Send one prompt as text, or choose an instruct base."
+                "Send one prompt as text, or choose an instruct base.",
+                pt=f"O modelo base {self._options.gguf.name} não tem modelo de conversa e não responde mensagens. "
+                "Escolha um adaptador, ou um modelo base ajustado para instruções.",
             )
         messages = [{"role": message.role, "content": message.content} for message in request.prompt]
         return fields | {"messages": messages, "chat_template_kwargs": {"enable_thinking": False}}

@@ -69,11 +69,17 @@ class LlamaServer:
             response = connection.getresponse()
             answer = json.loads(response.read())
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise GenerationError(f"llama.cpp does not answer ({error}). Start the assistant again.") from error
+            raise GenerationError(
+                f"llama.cpp does not answer ({error}). Start the assistant again.",
+                pt="O llama.cpp não responde. Inicie o assistente de novo.",
+            ) from error
         finally:
             connection.close()
         if response.status != http.client.OK:
-            raise GenerationError(f"llama.cpp cannot split a text into tokens: {answer}.")
+            raise GenerationError(
+                f"llama.cpp cannot split a text into tokens: {answer}.",
+                pt=f"O llama.cpp não conseguiu dividir um texto em tokens: {answer}. Tente com outro texto.",
+            )
         return [int(token) for token in answer["tokens"]]
 
     def has_effect(self, adapter: AdapterFiles) -> bool:
@@ -107,14 +113,20 @@ def raise_fault(item: dict[str, Any], context_size: int) -> None:
         return
     if fault.get("type") == "exceed_context_size_error":
         raise too_long(int(fault.get("n_prompt_tokens", 0)), context_size)
-    raise GenerationError(f"llama.cpp refused the request: {fault.get('message', fault)}.")
+    reason = fault.get("message", fault)
+    raise GenerationError(
+        f"llama.cpp refused the request: {reason}.",
+        pt=f"O llama.cpp recusou o pedido ({reason}). Tente de novo.",
+    )
 
 
 def too_long(tokens: int, context_size: int) -> GenerationError:
     """The error of a prompt that does not fit."""
     return GenerationError(
         f"The prompt has {tokens} tokens and the context {context_size}. Shorten the text, show fewer "
-        "passages (ASSISTANT_PASSAGES) or raise ASSISTANT_CONTEXT_SIZE."
+        "passages (ASSISTANT_PASSAGES) or raise ASSISTANT_CONTEXT_SIZE.",
+        pt=f"O pedido tem {tokens} tokens e o contexto, {context_size}. Encurte o texto, mostre menos trechos "
+        "(ASSISTANT_PASSAGES) ou aumente ASSISTANT_CONTEXT_SIZE.",
     )
 
 

@@ -10,7 +10,15 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from assistant.engines.base import AdapterFiles, Delta, Finished, FinishReason, GenerationRequest, LoadFailure
+from assistant.engines.base import (
+    AdapterFiles,
+    Delta,
+    Finished,
+    FinishReason,
+    GenerationRequest,
+    LoadFailure,
+    without_effect,
+)
 from assistant.engines.stopping import StopStrings
 from assistant.errors import AdapterNotFound, GenerationError
 from assistant.types import Usage
@@ -56,9 +64,13 @@ class ScriptedEngine:
         failures, good = [], []
         for adapter in adapters:
             if not adapter.folder.is_dir():
-                failures.append(LoadFailure(adapter.key, f"the folder {adapter.folder} is missing"))
+                failures.append(
+                    LoadFailure(
+                        adapter.key, f"the folder {adapter.folder} is missing", f"falta a pasta {adapter.folder}"
+                    )
+                )
             elif self._unchanged(adapter):
-                failures.append(LoadFailure(adapter.key, "it changes nothing in the base's output"))
+                failures.append(without_effect(adapter.key))
             else:
                 good.append(adapter.key)
         self._resident = tuple(good)
@@ -69,12 +81,15 @@ class ScriptedEngine:
         self._require_open()
         if request.adapter is not None and request.adapter not in self._resident:
             raise AdapterNotFound(
-                f"No adapter {request.adapter!r} is loaded. Loaded: {', '.join(self._resident) or 'none'}."
+                f"No adapter {request.adapter!r} is loaded. Loaded: {', '.join(self._resident) or 'none'}.",
+                pt=f"O adaptador {request.adapter!r} não está carregado. "
+                f"Carregados: {', '.join(self._resident) or 'nenhum'}.",
             )
         prompt_tokens = self.count_tokens(_text(request))
         if prompt_tokens >= self._context_size:
             raise GenerationError(
-                f"The prompt has {prompt_tokens} tokens and the context {self._context_size}. Shorten it."
+                f"The prompt has {prompt_tokens} tokens and the context {self._context_size}. Shorten it.",
+                pt=f"O pedido tem {prompt_tokens} tokens e o contexto, {self._context_size}. Encurte o texto.",
             )
         words = _TOKEN.findall(self._answer(request))
         limit = min(request.max_tokens, self._context_size - prompt_tokens)
@@ -105,7 +120,10 @@ class ScriptedEngine:
 
     def _require_open(self) -> None:
         if self._closed.is_set():
-            raise GenerationError("The engine is closed. Start the assistant again.")
+            raise GenerationError(
+                "The engine is closed. Start the assistant again.",
+                pt="O motor está fechado. Inicie o assistente de novo.",
+            )
 
     def _interrupted(self, cancel: threading.Event | None) -> bool:
         if self._delay_s:

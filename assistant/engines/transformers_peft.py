@@ -208,7 +208,8 @@ class TransformersPeftEngine:
             except AssistantError as error:
                 items.put(error)
             except (RuntimeError, ValueError, IndexError) as error:  # torch's errors, out of memory too
-                items.put(GenerationError(f"The model failed in the middle of an answer: {error}. Ask again."))
+                message = f"The model failed in the middle of an answer: {error}. Ask again."
+                items.put(GenerationError(message, pt="O modelo falhou no meio da resposta. Pergunte de novo."))
 
     def _generate(
         self, request: GenerationRequest, prompt: list[int], items: _Items, abandoned: threading.Event
@@ -245,12 +246,16 @@ class TransformersPeftEngine:
         else:
             raise GenerationError(
                 "The base has no chat template, so it cannot answer messages. Send one prompt as text, or "
-                "choose an instruct base."
+                "choose an instruct base.",
+                pt="O modelo base não tem modelo de conversa e não responde mensagens. Escolha um adaptador, ou um "
+                "modelo base ajustado para instruções.",
             )
         if len(ids) >= self._context_size:
             raise GenerationError(
                 f"The prompt has {len(ids)} tokens and the context {self._context_size}. Shorten the text, "
-                "show fewer passages (ASSISTANT_PASSAGES) or raise ASSISTANT_CONTEXT_SIZE."
+                "show fewer passages (ASSISTANT_PASSAGES) or raise ASSISTANT_CONTEXT_SIZE.",
+                pt=f"O pedido tem {len(ids)} tokens e o contexto, {self._context_size}. Encurte o texto, mostre "
+                "menos trechos (ASSISTANT_PASSAGES) ou aumente ASSISTANT_CONTEXT_SIZE.",
             )
         return list(ids)
 
@@ -261,12 +266,18 @@ class TransformersPeftEngine:
 
     def _require_open(self) -> None:
         if self._closed:
-            raise GenerationError("The engine is closed. Start the assistant again.")
+            raise GenerationError(
+                "The engine is closed. Start the assistant again.",
+                pt="O motor está fechado. Inicie o assistente de novo.",
+            )
 
     def _require_known(self, adapter: str | None) -> str:
         self._require_open()
         if adapter is not None and adapter not in self._names:
-            raise AdapterNotFound(f"No adapter {adapter!r} is loaded. Loaded: {', '.join(self._names) or 'none'}.")
+            raise AdapterNotFound(
+                f"No adapter {adapter!r} is loaded. Loaded: {', '.join(self._names) or 'none'}.",
+                pt=f"O adaptador {adapter!r} não está carregado. Carregados: {', '.join(self._names) or 'nenhum'}.",
+            )
         return adapter or ""
 
 
@@ -312,7 +323,9 @@ def _load(checkpoint: Path, options: Mapping[str, Any]) -> tuple[Any, Any]:
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise ModelUnavailable(
             f"transformers cannot load {checkpoint} ({error}). Check the memory that is free and the "
-            "folder (`python -m assistant doctor`)."
+            "folder (`python -m assistant doctor`).",
+            pt=f"O transformers não carrega {checkpoint}. Confira a memória livre e a pasta "
+            "(`python -m assistant doctor`).",
         ) from error
     return model.eval(), tokenizer
 

@@ -17,6 +17,12 @@ from assistant.types import Outcome, Source
 
 SHORTEST_QUOTE = 8  # letters and digits; a shorter quote proves nothing
 
+SHORTEST_ANSWER = 4  # words; a shorter one is shown as the sentence it was taken from
+LONGEST_SENTENCE = 320  # characters of a sentence that is shown as an answer
+SUPPORTED = 0.8  # share of an answer's longer words that its sources must hold, by their first five letters
+
+_LONG_WORD = re.compile(r"[a-z]{4,}")
+_SENTENCE_END = re.compile(r"[.!?](?:\s+|$)|\n{2,}")
 _QUOTE = re.compile(r"«([^»]*)»\s*((?:\[\d+\]\s*)*)")
 _MARKER = re.compile(r"\s*\[(\d+)\]")
 _OPEN_MARKER = re.compile(r"(?:\[\d*)?")
@@ -26,12 +32,17 @@ _SIGNS = str.maketrans({"“": '"', "”": '"', "’": "'", "‘": "'", "–": "
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """An answer after the check. `dropped` counts quotes that no passage holds."""
+    """An answer after the check.
+
+    `text` is what may be shown; `brief` the model's own wording of it, for metrics; `dropped` counts
+    quotes that no passage holds.
+    """
 
     text: str
     outcome: Outcome
     sources: tuple[Source, ...]
     dropped: int
+    brief: str = ""
 
 
 def fold(text: str) -> tuple[str, list[int]]:
@@ -65,12 +76,17 @@ def find_quote(quote: str, text: str) -> tuple[int, int] | None:
     return offsets[at], offsets[at + len(wanted) - 1] + 1
 
 
-def check(output: str, sources: Sequence[Source]) -> Checked:
+def quoted_source(quote: str, sources: Sequence[Source]) -> Source | None:
+    """The first source that holds the quote, None where none does."""
+    return next((source for source in sources if find_quote(quote, source.passage.text)), None)
+
+
+def check(output: str, sources: Sequence[Source], question: str = "") -> Checked:
     """Verify the output of a chat adapter against the sources in its prompt.
 
-    Grounded only when a quote is verbatim in a passage and every number of the answer stands in a
-    quoted passage; where the numbers differ, the verified quote itself is the answer. An answer all
-    of whose quotes fail is withheld.
+    Grounded only when a quote is verbatim in a passage. The model's wording is kept where it says no
+    more than the quoted sentences and the question do; else, and where it is a mere fragment, the
+    quoted sentences themselves are the answer. An answer all of whose quotes fail is withheld.
     """
     if not sources:
         return _without_sources(output)
@@ -82,12 +98,36 @@ def check(output: str, sources: Sequence[Source]) -> Checked:
         if "«" in output or _MARKER.search(output):
             return Checked(ABSTENTION, Outcome.ABSTAINED, tuple(sources), dropped)
         return Checked(body, Outcome.UNGROUNDED, tuple(sources), dropped)
-    if not body or not _numbers_hold(body, found.values()):
-        body = " ".join(f"{_sentence(s.quote or '')} [{s.marker}]." for s in found.values())
+    brief = _MARKER.sub("", body)
+    sentences = {marker: sentence_around(source) for marker, source in found.items()}
+    if not _is_supported(brief, found.values(), [question, *sentences.values()]):
+        body = " ".join(f"{_sentence(text)} [{marker}]." for marker, text in sentences.items())
     elif not _MARKER.search(body):
         body = f"{body.rstrip('.')} {''.join(f'[{m}]' for m in found)}."
     cited = tuple(found.get(source.marker, source) for source in sources)
-    return Checked(body, Outcome.GROUNDED, cited, dropped)
+    return Checked(body, Outcome.GROUNDED, cited, dropped, brief)
+
+
+def sentence_around(source: Source) -> str:
+    """The whole sentence that a verified quote stands in; the quote alone where that is too long."""
+    text = source.passage.text
+    start, end = source.start or 0, source.end or 0
+    before = [m.end() for m in _SENTENCE_END.finditer(text) if m.end() <= start]
+    after = _SENTENCE_END.search(text, max(end - 1, 0))
+    sentence = text[before[-1] if before else 0 : after.start() if after else len(text)]
+    return " ".join(sentence.split()) if len(sentence) <= LONGEST_SENTENCE else source.quote or ""
+
+
+def _is_supported(body: str, sources: Iterable[Source], known: Sequence[str]) -> bool:
+    """Whether an answer says no more than what is known, and is more than a fragment.
+
+    Numbers must stand in a quoted passage or its date; of the longer words at least SUPPORTED.
+    """
+    if len(body.split()) < SHORTEST_ANSWER or not _numbers_hold(body, sources):
+        return False
+    stems = {word[:5] for text in known for word in _LONG_WORD.findall(fold(text)[0])}
+    words = _LONG_WORD.findall(fold(body)[0])
+    return sum(word[:5] in stems for word in words) >= SUPPORTED * len(words)
 
 
 def _without_sources(output: str) -> Checked:
@@ -146,6 +186,11 @@ class QuoteGate:
     def __init__(self) -> None:
         self._held = ""
         self._started = False
+
+    def hold(self, delta: str) -> str:
+        """Keep a delta of which nothing may be shown yet."""
+        self._held += delta
+        return ""
 
     def feed(self, delta: str) -> str:
         """The part of the text so far that may be shown now and was not before."""

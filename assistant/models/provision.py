@@ -126,7 +126,9 @@ def verify_gguf(base: BaseModel, folder: Path) -> None:
     if found != expected:
         raise ModelUnavailable(
             f"The file {path} has SHA-256 {found[:16]}..., expected {expected[:16]}...: it was changed or "
-            "is damaged. Delete it; the next start assembles it again."
+            "is damaged. Delete it; the next start assembles it again.",
+            pt=f"O arquivo {path} tem SHA-256 {found[:16]}..., e o esperado é {expected[:16]}...: foi alterado ou "
+            "está danificado. Apague-o; o próximo início o monta de novo.",
         )
 
 
@@ -154,7 +156,11 @@ def sha256_of_file(path: Path) -> str:
 def _existing(base: BaseModel) -> Path:
     path = Path(base.location)
     if not path.exists():
-        raise ModelUnavailable(f"The base model {path} is not there any more. {_WAY_OUT}")
+        raise ModelUnavailable(
+            f"The base model {path} is not there any more. {_WAY_OUT}",
+            pt=f"O modelo base {path} não está mais lá. Use ASSISTANT_BASE_MODEL={EMBEDDED}, o modelo embutido, "
+            "que dispensa a rede.",
+        )
     return path
 
 

@@ -223,7 +223,9 @@ def save_arrays(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
         temporary.replace(path)
     except OSError as error:
         raise StorageError(
-            f"The router's cache {path} could not be written: {error}. Free some space or choose another folder."
+            f"The router's cache {path} could not be written: {error}. Free some space or choose another folder.",
+            pt=f"A memória da escolha automática, {path}, não pode ser gravada. Libere espaço no disco ou confira "
+            "as permissões.",
         ) from error
 
 

@@ -178,10 +178,12 @@ class RoutePolicy:
 
     def _pinned(self, pinned: Pin, decision: Decision, language: str) -> Route:
         if pinned.adapter is not None and pinned.adapter not in self._adapters:
-            known = ", ".join(sorted(self._adapters)) or "none"
+            known = ", ".join(sorted(self._adapters))
             raise AdapterNotFound(
-                f"The pinned adapter {pinned.adapter!r} cannot answer here. Available: {known}. "
-                "Pin one of these, or let the router choose."
+                f"The pinned adapter {pinned.adapter!r} cannot answer here. Available: {known or 'none'}. "
+                "Pin one of these, or let the router choose.",
+                pt=f"O adaptador fixado {pinned.adapter!r} não pode responder aqui. Disponíveis: {known or 'nenhum'}. "
+                "Fixe um destes, ou deixe a escolha automática.",
             )
         reason = (_PINNED_REASON if pinned.adapter else _PINNED_NONE_REASON).get(language)
         return self._finish(pinned.adapter, decision, reason, RouteOrigin.PINNED)

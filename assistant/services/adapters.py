@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from assistant.engines.base import AdapterFiles, Engine
+from assistant.engines.base import AdapterFiles, Engine, LoadFailure
 from assistant.errors import AdapterIncompatible, AssistantError
 from assistant.models.prompt_format import fill
-from assistant.stores.manifests import AdapterRegistry, Card, Localized, Version
+from assistant.stores.manifests import NO_TEXT, AdapterRegistry, Card, Localized, Version
 from assistant.types import AdapterKind
 
 _PROBE = "Qual é o prazo? O atendimento em São Paulo demorou, conforme o art. 5 da Lei 8.078/1990."
@@ -30,7 +30,7 @@ class LiveAdapter:
 
 @dataclass(frozen=True, slots=True)
 class AdapterInfo:
-    """One row of the adapters page. `note` says what keeps the adapter from answering, if anything."""
+    """One row of the adapters page. `note` says what keeps the adapter from answering; empty if nothing."""
 
     name: str
     title: Localized
@@ -43,7 +43,7 @@ class AdapterInfo:
     scores: Mapping[str, float]
     size_bytes: int
     corpora: tuple[str, ...]
-    note: str
+    note: Localized
 
 
 class AdaptersService:
@@ -54,7 +54,7 @@ class AdaptersService:
         self._base = base
         self._fingerprint = fingerprint
         self._lock = threading.Lock()
-        self._notes: dict[str, str] = {}
+        self._notes: dict[str, Localized] = {}
         self._live: Mapping[str, LiveAdapter] = MappingProxyType({})
         self.refresh()
 
@@ -66,15 +66,18 @@ class AdaptersService:
     def refresh(self) -> None:
         """Read cards and manifests again; an adapter with a fault is noted, the others live."""
         live: dict[str, LiveAdapter] = {}
-        notes: dict[str, str] = {}
+        notes: dict[str, Localized] = {}
         for name in self._registry.names():
             try:
                 adapter = self._usable(name)
             except AssistantError as error:
-                notes[name] = str(error)
+                notes[name] = Localized.of(error)
                 continue
             if adapter is None:
-                notes[name] = f"No version is active. Train one: python -m assistant train {name}"
+                command = f"python -m assistant train {name}"
+                notes[name] = Localized(
+                    f"Nenhuma versão está ativa. Treine uma: {command}", f"No version is active. Train one: {command}"
+                )
             else:
                 live[name] = adapter
         with self._lock:
@@ -84,7 +87,7 @@ class AdaptersService:
         """Make the live adapters resident in the engine; what it refuses is noted and not live."""
         adapters = self.live()
         failures = engine.set_adapters([_files(adapter) for adapter in adapters.values()])
-        refused = {failure.key: failure.reason for failure in failures}
+        refused = {failure.key: _refusal(failure) for failure in failures}
         with self._lock:
             self._live = MappingProxyType({name: a for name, a in adapters.items() if a.version.key not in refused})
             for adapter in adapters.values():
@@ -106,7 +109,7 @@ class AdaptersService:
                 continue
         return infos
 
-    def notes(self) -> Mapping[str, str]:
+    def notes(self) -> Mapping[str, Localized]:
         """What keeps an adapter from answering, by its name."""
         with self._lock:
             return dict(self._notes)
@@ -120,7 +123,9 @@ class AdaptersService:
         if manifest.base != self._base or manifest.base_fingerprint != self._fingerprint:
             raise AdapterIncompatible(
                 f"{version.key} was trained on the base {manifest.base}, not on {self._base}. Train it again on "
-                f"this base: python -m assistant train {name}"
+                f"this base: python -m assistant train {name}",
+                pt=f"{version.key} foi treinado para o modelo base {manifest.base}, não para {self._base}. Treine-o de "
+                f"novo para este: python -m assistant train {name}",
             )
         self._registry.verify(version)
         return LiveAdapter(card, version)
@@ -146,8 +151,18 @@ class AdaptersService:
             scores=scores,
             size_bytes=size,
             corpora=card.corpora,
-            note=self.notes().get(name, ""),
+            note=self.notes().get(name, NO_TEXT),
         )
+
+
+def _refusal(failure: LoadFailure) -> Localized:
+    """The engine's reason, with the way out; reasons of its libraries exist in English only."""
+    name, command = failure.key, f"python -m assistant train {failure.key.partition('@')[0]}"
+    because = f": {failure.reason_pt}" if failure.reason_pt else ""
+    return Localized(
+        f"O motor não carregou {name}{because}. Treine o adaptador de novo: {command}",
+        f"The engine did not load {name}: {failure.reason}. Train the adapter again: {command}",
+    )
 
 
 def _files(adapter: LiveAdapter) -> AdapterFiles:

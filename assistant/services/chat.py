@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from assistant.engines.base import Delta, Engine, Finished, FinishReason, GenerationRequest
 from assistant.errors import InputRejected
 from assistant.generation import extraction
+from assistant.generation.attempts import Verdict, after, attempts, judge, names_a_past_date
 from assistant.generation.citations import QuoteGate, check
 from assistant.generation.prompt import (
     Budget,
@@ -48,6 +49,10 @@ from assistant.types import (
 AUTOMATIC = "auto"  # AskRequest.adapter: the router decides
 NO_ADAPTER = "none"  # AskRequest.adapter: the base alone
 
+_OUT_OF_SCOPE = {
+    "pt": "Não sei fazer isso. Posso responder perguntas sobre os seus documentos e usar os adaptadores desta página.",
+    "en": "I cannot do that. I can answer questions about your documents and use the adapters of this page.",
+}
 _BASE_TEMPLATE = "{documents}{history}Pergunta: {input}\nResposta:"
 _BASE_TOKENS = 96  # a pretrained base alone does not know when to end
 
@@ -154,41 +159,81 @@ class ChatService:
     def _chat(self, run: _Run, live: LiveAdapter | None) -> Iterator[Event]:
         request = run.request
         nearest: tuple[Source, ...] = ()
-        shown: tuple[Source, ...] | None = None
         if request.corpora != ():
-            started = time.perf_counter()
-            passages = self._retriever.retrieve(
-                request.question, corpora=request.corpora, k=self._options.passages, history=request.history
-            )
-            nearest = sources_of(passages)
-            relevant = self._retriever.is_relevant(request.question, passages, request.history)
-            shown = nearest if relevant else ()
-            run.retrieved((time.perf_counter() - started) * 1000)
-        template = live.card.template if live else _BASE_TEMPLATE
-        if live is None and not shown:
-            shown = None  # a base alone does not understand "no documents"
-        limit = request.max_tokens or (live.card.max_tokens if live else _BASE_TOKENS)
-        built = grounded_prompt(template, request.question, shown, request.history if live else (), self._budget(limit))
-        if request.corpora != ():
-            yield Retrieved(built.sources)
+            nearest, relevant = self._retrieve(run)
+            yield Retrieved(nearest if relevant else ())
+            if run.route and run.route.rejected and not relevant:
+                yield Answered(run.answer(_OUT_OF_SCOPE[request.language], Outcome.ABSTAINED))
+                return
+            if relevant:
+                yield from self._grounded(run, live, nearest)
+                return
+        # A base alone does not understand "no documents": it is asked as if there were no such thing.
+        shown = () if live and request.corpora != () else None
         output = ""
-        gate = QuoteGate()
-        for item in self._stream(run, built.text, live, limit):
-            output += item
-            if piece := gate.feed(item):
-                yield TokenDelta(piece)
-        if piece := gate.flush():
-            yield TokenDelta(piece)
-        checked = check(output, built.sources)
-        sources = checked.sources if checked.outcome is Outcome.GROUNDED else nearest
+        for piece in self._generate(run, live, shown):
+            output += piece
+            yield run.shown(piece)
+        checked = check(output, ())
+        sources = nearest if checked.outcome is Outcome.ABSTAINED else ()
+        yield Answered(run.answer(checked.text, checked.outcome, sources=sources, dropped=checked.dropped))
+
+    def _retrieve(self, run: _Run) -> tuple[tuple[Source, ...], bool]:
+        """The nearest passages, and whether some is close enough to answer from."""
+        request = run.request
+        started = time.perf_counter()
+        passages = self._retriever.retrieve(
+            request.question, corpora=request.corpora, k=self._options.passages, history=request.history
+        )
+        relevant = self._retriever.is_relevant(request.question, passages, request.history)
+        run.retrieved((time.perf_counter() - started) * 1000)
+        return sources_of(passages), relevant
+
+    def _grounded(self, run: _Run, live: LiveAdapter | None, sources: tuple[Source, ...]) -> Iterator[Event]:
+        """Attempts until one answers from its passages; nothing of an attempt given up is shown."""
+        past = names_a_past_date(run.request.question)
+        left = [replace(attempt, settled=past) for attempt in attempts(sources)]
+        output, attempt = "", left[0]
+        while left:
+            attempt, *left = left
+            output, verdict, gate = "", Verdict.OPEN, QuoteGate()
+            pieces = self._generate(run, live, attempt.sources)
+            for piece in pieces:
+                output += piece
+                if verdict is Verdict.OPEN:
+                    verdict = judge(output, attempt, sources)
+                if verdict is Verdict.SUPERSEDED or (verdict is Verdict.SILENT and left):
+                    break
+                if shown := gate.feed(piece) if verdict is not Verdict.OPEN else gate.hold(piece):
+                    yield run.shown(shown)
+            pieces.close()
+            if verdict is Verdict.GOOD or run.cancel.is_set():
+                break
+            left = after(verdict, output, attempt, sources, left)
+        if rest := gate.flush():
+            yield run.shown(rest)
+        checked = check(output, attempt.sources, run.request.question)
+        found = {source.marker: source for source in checked.sources}
+        kept = tuple(found.get(source.marker, source) for source in sources)
         yield Answered(
             run.answer(
                 checked.text,
                 checked.outcome,
-                sources=sources if checked.outcome is not Outcome.UNGROUNDED else (),
+                sources=() if checked.outcome is Outcome.UNGROUNDED else kept,
                 dropped=checked.dropped,
             )
         )
+
+    def _generate(
+        self, run: _Run, live: LiveAdapter | None, sources: tuple[Source, ...] | None
+    ) -> Generator[str, None, None]:
+        """The text for a question with these passages shown; None asks as if documents did not exist."""
+        request = run.request
+        template = live.card.template if live else _BASE_TEMPLATE
+        limit = request.max_tokens or (live.card.max_tokens if live else _BASE_TOKENS)
+        history = request.history if live else ()
+        built = grounded_prompt(template, request.question, sources, history, self._budget(limit))
+        yield from self._stream(run, built.text, live, limit)
 
     def _reply(self, run: _Run, live: LiveAdapter) -> Iterator[Event]:
         limit = run.request.max_tokens or live.card.max_tokens
@@ -196,7 +241,7 @@ class ChatService:
         output = ""
         for item in self._stream(run, prompt, live, limit):
             output += item
-            yield TokenDelta(item)
+            yield run.shown(item)
         text, dropped = keep_honest(output, run.request.question)
         yield Answered(run.answer(text, Outcome.REPLIED, dropped=dropped))
 
@@ -214,7 +259,7 @@ class ChatService:
             dropped += missing + parsed.failures
             entities += found
             for entity in found:
-                yield TokenDelta(f"{entity.label}: {entity.text}\n")
+                yield run.shown(f"{entity.label}: {entity.text}\n")
         text = "\n".join(f"{entity.label}: {entity.text}" for entity in entities)
         answer = run.answer(
             text or "Nenhuma entidade encontrada.", Outcome.EXTRACTED, entities=tuple(entities), dropped=dropped
@@ -234,7 +279,6 @@ class ChatService:
         )
         for item in self._engine.stream(generation, run.cancel):
             if isinstance(item, Delta):
-                run.first_token()
                 yield item.text
             elif isinstance(item, Finished):
                 run.finished(item)
@@ -271,9 +315,11 @@ class _Run:
     def retrieved(self, milliseconds: float) -> None:
         self.timings = replace(self.timings, retrieve=milliseconds)
 
-    def first_token(self) -> None:
+    def shown(self, text: str) -> TokenDelta:
+        """The event of a piece of text; the first one is what the visitor waited for."""
         if not self.timings.first_token:
             self.timings = replace(self.timings, first_token=self._now())
+        return TokenDelta(text)
 
     def finished(self, item: Finished) -> None:
         self.usage = self.usage + item.usage

@@ -18,15 +18,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import tomlkit
 
 from assistant.engines.base import Embedder
 from assistant.errors import ConfigurationError, CorpusNotFound, DocumentRefused, StorageError
-from assistant.retrieval.loading import MAX_BYTES, SUFFIXES, load
+from assistant.retrieval.loading import MAX_BYTES, SUFFIXES, load, too_large, wrong_kind
 from assistant.retrieval.splitting import VERSION, Chunk, split
-from assistant.stores.manifests import Localized, check_name, write_atomically
+from assistant.stores.manifests import (
+    NO_TEXT,
+    Localized,
+    card_faulty,
+    card_unreadable,
+    check_name,
+    localized,
+    write_atomically,
+)
 from assistant.stores.passages import CorpusStats, DocumentRecord, Draft, PassageStore, Writer
 
 _EMBED_AT_ONCE = 16  # chunks between two progress events
@@ -58,7 +65,7 @@ class Progress:
     total: int
     chunks: int = 0
     embedded: int = 0  # chunks of this document embedded so far
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Localized, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ class Corpus:
     card: CorpusCard
     stats: CorpusStats
     files: tuple[str, ...]
-    problem: str = ""  # why the corpus cannot be used, in words; empty where it can
+    problem: Localized = NO_TEXT  # why the corpus cannot be used; empty where it can
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +113,11 @@ class CorporaService:
         stats = self._store.stats()
         found = []
         for name in self.names():
-            problem = ""
+            problem = NO_TEXT
             try:
                 card = read_card(self._folder / name / "corpus.toml")
             except ConfigurationError as error:
-                card, problem = CorpusCard(name, Localized(name, name), Localized("", "")), str(error)
+                card, problem = CorpusCard(name, Localized(name, name), NO_TEXT), Localized.of(error)
             files = tuple(f.path.name for f in self._files(name))
             found.append(Corpus(card, stats.get(name, _NO_STATS), files, problem))
         return found
@@ -141,8 +148,11 @@ class CorporaService:
         chosen = [self._corpus(name).name for name in names] if names is not None else self.names()
         if not self._store.is_sound():
             moved = self._store.set_aside()
-            warning = f"The index was damaged. It is kept as {moved} and made again from the documents."
-            _log.warning("%s", warning)
+            warning = Localized(
+                f"O índice estava danificado. Ele fica guardado em {moved} e é refeito a partir dos documentos.",
+                f"The index was damaged. It is kept as {moved} and made again from the documents.",
+            )
+            _log.warning("%s", warning.en)
             chosen = self.names()
             yield Progress("", "", Stage.REPAIRED, 0, 0, warnings=(warning,))
         elif rebuild:
@@ -171,9 +181,12 @@ class CorporaService:
             (folder / "documents").mkdir(parents=True)
             write_atomically(folder / "corpus.toml", tomlkit.dumps(document))
         except FileExistsError as error:
-            raise ConfigurationError(f"A corpus {name!r} exists already. Choose another name.") from error
+            raise ConfigurationError(
+                f"A corpus {name!r} exists already. Choose another name.",
+                pt=f"O corpus {name!r} já existe. Escolha outro nome.",
+            ) from error
         except OSError as error:
-            raise StorageError(f"The corpus folder {folder} cannot be written: {error}.") from error
+            raise _unwritable(folder, error) from error
         return Corpus(read_card(folder / "corpus.toml"), _NO_STATS, ())
 
     def add_document(self, corpus: str, filename: str, content: bytes | Path) -> Path:
@@ -184,12 +197,13 @@ class CorporaService:
         folder = self._documents(corpus)
         target = folder / self._file_name(filename)
         if target.is_symlink():
-            raise DocumentRefused(f"{filename!r} is a link in the corpus {corpus!r}. Remove it first.")
+            raise DocumentRefused(
+                f"{filename!r} is a link in the corpus {corpus!r}. Remove it first.",
+                pt=f"{filename!r} é um atalho no corpus {corpus!r}. Remova-o antes.",
+            )
         data = content if isinstance(content, bytes) else self._read(content)
         if len(data) > self._max_bytes:
-            raise DocumentRefused(
-                f"{filename} has {len(data):,} bytes, more than the {self._max_bytes:,} allowed. Split it."
-            )
+            raise too_large(filename, len(data), self._max_bytes)
         temporary = folder / f".{uuid.uuid4().hex}{target.suffix}"
         try:
             with temporary.open("xb") as file:
@@ -199,9 +213,10 @@ class CorporaService:
             load(temporary, max_bytes=self._max_bytes)  # what cannot be read is refused before it is kept
             temporary.replace(target)
         except DocumentRefused as error:
-            raise DocumentRefused(str(error).replace(temporary.name, target.name)) from error
+            en, pt = (error.text(lang).replace(temporary.name, target.name) for lang in ("en", "pt"))
+            raise DocumentRefused(en, pt=pt) from error
         except OSError as error:
-            raise StorageError(f"{target} cannot be written: {error}. Free space or check its rights.") from error
+            raise _unwritable(target, error) from error
         finally:
             temporary.unlink(missing_ok=True)
         return target
@@ -212,7 +227,10 @@ class CorporaService:
         path = self._documents(corpus) / name
         listed = {f.path.name for f in self._files(corpus)} | {d.name for d in self._store.documents(corpus)}
         if name not in listed:
-            raise CorpusNotFound(f"The corpus {corpus!r} has no document {filename!r}.")
+            raise CorpusNotFound(
+                f"The corpus {corpus!r} has no document {filename!r}.",
+                pt=f"O corpus {corpus!r} não tem o documento {filename!r}.",
+            )
         with self._store.writing() as writer:
             path.unlink(missing_ok=True)
             writer.remove(corpus, name)
@@ -238,11 +256,15 @@ class CorporaService:
             document = load(file.path, max_bytes=self._max_bytes)
             chunks = split(document)
             if not chunks:
-                raise DocumentRefused(f"{name} holds headings only. Add text to it or remove the file.")
+                raise DocumentRefused(
+                    f"{name} holds headings only. Add text to it or remove the file.",
+                    pt=f"{name} só tem títulos. Acrescente texto ou remova o arquivo.",
+                )
         except DocumentRefused as error:
-            record = DocumentRecord(corpus, name, self._digest(file.path), name, state="refused", notes=(str(error),))
+            reason = Localized.of(error)
+            record = DocumentRecord(corpus, name, self._digest(file.path), name, state="refused", notes=(reason.pt,))
             writer.replace(record, [])
-            yield Progress(corpus, name, Stage.REFUSED, done + 1, total, warnings=record.notes)
+            yield Progress(corpus, name, Stage.REFUSED, done + 1, total, warnings=(reason,))
             return
         vectors = {d: v.tolist() for d, v in self._store.known_vectors([c.digest for c in chunks]).items()}
         missing = list({c.digest: c for c in chunks if c.digest not in vectors}.values())
@@ -252,9 +274,8 @@ class CorporaService:
             vectors.update(zip((c.digest for c in batch), embedded, strict=True))
             count = start + len(batch)
             yield Progress(corpus, name, Stage.EMBEDDING, done, total, len(chunks), count)
-        record = DocumentRecord(
-            corpus, name, digest, document.title, document.as_of, len(document.pages), notes=document.warnings
-        )
+        notes = tuple(warning.pt for warning in document.warnings)
+        record = DocumentRecord(corpus, name, digest, document.title, document.as_of, len(document.pages), notes=notes)
         writer.replace(record, [_draft(c, vectors[c.digest]) for c in chunks])
         yield Progress(corpus, name, Stage.DONE, done + 1, total, len(chunks), len(missing), warnings=document.warnings)
 
@@ -274,14 +295,15 @@ class CorporaService:
     def _corpus(self, name: str) -> Path:
         folder = self._folder / check_name(name, "a corpus")
         if folder.is_symlink() or not (folder / "corpus.toml").is_file():
-            known = ", ".join(self.names()) or "none"
-            raise CorpusNotFound(f"No corpus is called {name!r}. There are: {known}.")
+            raise unknown_corpus(name, self.names())
         return folder
 
     def _documents(self, corpus: str) -> Path:
         folder = self._corpus(corpus) / "documents"
         if folder.is_symlink():
-            raise DocumentRefused(f"{folder} is a link. Make it a folder.")
+            raise DocumentRefused(
+                f"{folder} is a link. Make it a folder.", pt=f"{folder} é um atalho. Troque-o por uma pasta."
+            )
         folder.mkdir(exist_ok=True)
         return folder
 
@@ -290,17 +312,22 @@ class CorporaService:
         if not _FILE_NAME.fullmatch(name) or ".." in name:
             raise DocumentRefused(
                 f"{filename[:80]!r} is no valid file name: use letters, digits, spaces, hyphens and dots, "
-                "at most 120, without folders."
+                "at most 120, without folders.",
+                pt=f"{filename[:80]!r} não serve como nome de arquivo: use letras, algarismos, espaços, hífens e "
+                "pontos, no máximo 120, sem pastas.",
             )
         if Path(name).suffix.lower() not in SUFFIXES:
-            raise DocumentRefused(f"{name}: this kind is not read. Save it as one of {', '.join(SUFFIXES)}.")
+            raise wrong_kind(name)
         return name
 
     def _read(self, path: Path) -> bytes:
         if path.is_symlink() or not path.is_file():
-            raise DocumentRefused(f"{path.name} is a link or no file. Give the file itself.")
+            raise DocumentRefused(
+                f"{path.name} is a link or no file. Give the file itself.",
+                pt=f"{path.name} é um atalho ou não é um arquivo. Envie o próprio arquivo.",
+            )
         if path.stat().st_size > self._max_bytes:
-            raise DocumentRefused(f"{path.name} is larger than {self._max_bytes:,} bytes. Split it.")
+            raise too_large(path.name, path.stat().st_size, self._max_bytes)
         return path.read_bytes()
 
     def _digest(self, path: Path) -> str:
@@ -309,7 +336,10 @@ class CorporaService:
             with path.open("rb") as file:
                 content = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise StorageError(f"{path} cannot be read: {error}. Check its rights.") from error
+            raise StorageError(
+                f"{path} cannot be read: {error}. Check its rights.",
+                pt=f"{path} não pode ser lido. Confira as permissões do arquivo.",
+            ) from error
         return f"{VERSION}:{content}"
 
 
@@ -318,25 +348,39 @@ def read_card(path: Path) -> CorpusCard:
     try:
         raw = tomllib.loads(path.read_text("utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"The card {path} cannot be read: {error}.") from error
-    faults: list[str] = []
-    texts = {key: _localized(raw.get(key), key, faults) for key in ("title", "description")}
+        raise card_unreadable(path, error) from error
+    faults: list[Localized] = []
+    texts = {key: localized(raw, key, faults) for key in ("title", "description")}
     age = raw.get("max_age_days", 0)
     if not isinstance(age, int) or isinstance(age, bool) or age < 0:
-        faults.append(f"max_age_days is {age!r}; use a number of days, 0 for never")
+        faults.append(
+            Localized(
+                f"max_age_days é {age!r}; use um número de dias, ou 0 para nunca",
+                f"max_age_days is {age!r}; use a number of days, 0 for never",
+            )
+        )
     language = raw.get("language", "pt")
     if language not in ("pt", "en"):
-        faults.append(f"language is {language!r}; use pt or en")
+        faults.append(Localized(f"language é {language!r}; use pt ou en", f"language is {language!r}; use pt or en"))
     if faults:
-        raise ConfigurationError(f"The card {path} has faults: {'; '.join(faults)}.")
+        raise card_faulty(path, faults)
     return CorpusCard(path.parent.name, texts["title"], texts["description"], age, language)
 
 
-def _localized(value: Any, key: str, faults: list[str]) -> Localized:
-    if isinstance(value, dict) and value.get("pt") and value.get("en"):
-        return Localized(str(value["pt"]), str(value["en"]))
-    faults.append(f"{key} must give a text in pt and en")
-    return Localized("", "")
+def unknown_corpus(name: str, known: Sequence[str]) -> CorpusNotFound:
+    """The error of a name that is none of the `known` ones."""
+    there = ", ".join(known)
+    return CorpusNotFound(
+        f"No corpus is called {name!r}. There are: {there or 'none'}.",
+        pt=f"Nenhum corpus se chama {name!r}. Existem: {there or 'nenhum'}.",
+    )
+
+
+def _unwritable(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"{path} cannot be written: {error}. Free space or check its rights.",
+        pt=f"{path} não pode ser gravado. Libere espaço no disco ou confira as permissões.",
+    )
 
 
 def _draft(chunk: Chunk, embedding: Sequence[float]) -> Draft:

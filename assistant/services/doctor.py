@@ -16,19 +16,24 @@ from assistant.models.provision import verify_gguf
 from assistant.services.adapters import AdaptersService
 from assistant.services.corpora import CorporaService
 from assistant.settings import Settings
+from assistant.stores.manifests import NO_TEXT, Localized
 from assistant.stores.passages import PassageStore
 
 LEAST_FREE = 2 * 1024**3  # bytes: a checkpoint, an index and a base fit into this
+_DISK = Localized("disco", "disk")
+_BASE = Localized("modelo base", "base model")
+_INDEX = Localized("índice", "index")
+_PORT = Localized("porta", "port")
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """One finding; `remedy` is empty where all is well."""
 
-    name: str
+    name: Localized
     ok: bool
-    detail: str
-    remedy: str = ""
+    detail: Localized
+    remedy: Localized = NO_TEXT
 
 
 class Doctor:
@@ -50,84 +55,88 @@ class Doctor:
 
     def examine(self) -> list[Check]:
         """All findings, in the order in which a question meets the parts."""
-        parts: Sequence[tuple[str, Callable[[], Iterator[Check]]]] = (
-            ("disk", self._disk),
-            ("base model", self._weights),
-            ("adapters", self._adapter_checks),
-            ("corpora", self._corpus_checks),
-            ("index", self._index),
-            ("port", self._port),
+        parts: Sequence[tuple[Localized, Callable[[], Iterator[Check]]]] = (
+            (_DISK, self._disk),
+            (_BASE, self._weights),
+            (Localized("adaptadores", "adapters"), self._adapter_checks),
+            (Localized("corpora", "corpora"), self._corpus_checks),
+            (_INDEX, self._index),
+            (_PORT, self._port),
         )
         findings: list[Check] = []
         for name, examine in parts:
             try:
                 findings += examine()
             except AssistantError as error:
-                findings.append(Check(name, False, str(error), "see the message"))
+                remedy = Localized("siga a mensagem", "see the message")
+                findings.append(Check(name, False, Localized.of(error), remedy))
         return findings
 
     def _disk(self) -> Iterator[Check]:
-        free = shutil.disk_usage(self._settings.home.resolve()).free
-        ok = free >= LEAST_FREE
-        yield Check(
-            "disk",
-            ok,
-            f"{free / 1024**3:.1f} GiB free in {self._settings.home.resolve()}",
-            "" if ok else "Free at least 2 GiB, or set ASSISTANT_HOME to a larger disk.",
+        home = self._settings.home.resolve()
+        free = shutil.disk_usage(home).free
+        size = f"{free / 1024**3:.1f}"
+        detail = Localized(f"{size.replace('.', ',')} GiB livres em {home}", f"{size} GiB free in {home}")
+        remedy = Localized(
+            "Libere ao menos 2 GiB, ou aponte ASSISTANT_HOME para um disco maior.",
+            "Free at least 2 GiB, or set ASSISTANT_HOME to a larger disk.",
         )
+        ok = free >= LEAST_FREE
+        yield Check(_DISK, ok, detail, NO_TEXT if ok else remedy)
 
     def _weights(self) -> Iterator[Check]:
         if self._base.source in (Source.PACKAGE, Source.GGUF):
             verify_gguf(self._base, self._settings.var / "models")
-        yield Check("base model", True, f"{self._base.title}, {self._base.licence}")
+        yield Check(_BASE, True, _same(f"{self._base.title}, {self._base.licence}"))
 
     def _adapter_checks(self) -> Iterator[Check]:
         notes = self._adapters.notes()
         registry = self._adapters.registry
         for name in registry.names():
             live = self._adapters.live().get(name)
-            detail = f"version {live.version.label} is live" if live else notes.get(name, "not live")
-            yield Check(
-                f"adapter {name}",
-                live is not None,
-                detail,
-                "" if live else f"python -m assistant train {name}",
-            )
+            label = Localized(f"adaptador {name}", f"adapter {name}")
+            if live:
+                version = live.version.label
+                yield Check(label, True, Localized(f"a versão {version} responde", f"version {version} is live"))
+            else:
+                detail = notes.get(name, Localized("não responde", "not live"))
+                yield Check(label, False, detail, _same(f"python -m assistant train {name}"))
             for path in registry.incomplete(name):
-                yield Check(
-                    f"adapter {name}",
-                    False,
+                detail = Localized(
+                    f"{path} não tem manifesto: o processo que gravava a pasta foi interrompido",
                     f"{path} has no manifest: the process that wrote it was killed",
-                    f"Remove the folder {path}.",
                 )
+                remedy = Localized(f"Remova a pasta {path}.", f"Remove the folder {path}.")
+                yield Check(label, False, detail, remedy)
 
     def _corpus_checks(self) -> Iterator[Check]:
         for corpus in self._corpora.list():
+            label, stats = _same(f"corpus {corpus.card.name}"), corpus.stats
             if corpus.problem:
-                yield Check(f"corpus {corpus.card.name}", False, corpus.problem, "Correct its corpus.toml.")
+                remedy = Localized("Corrija o corpus.toml dele.", "Correct its corpus.toml.")
+                yield Check(label, False, corpus.problem, remedy)
                 continue
-            refused = corpus.stats.refused
-            missing = len(corpus.files) - corpus.stats.documents - refused
-            detail = f"{corpus.stats.documents} documents, {corpus.stats.chunks} passages"
+            missing = len(corpus.files) - stats.documents - stats.refused
+            pt = f"documentos: {stats.documents}, trechos: {stats.chunks}"
+            en = f"{stats.documents} documents, {stats.chunks} passages"
             if missing > 0:
-                yield Check(
-                    f"corpus {corpus.card.name}",
-                    False,
-                    f"{detail}; {missing} files are not indexed yet",
-                    f"python -m assistant ingest {corpus.card.name}",
+                detail = Localized(
+                    f"{pt}; arquivos ainda fora do índice: {missing}", f"{en}; {missing} files are not indexed yet"
                 )
+                yield Check(label, False, detail, _same(f"python -m assistant ingest {corpus.card.name}"))
+            elif stats.refused:
+                detail = Localized(f"{pt}; recusados: {stats.refused}", f"{en}; {stats.refused} refused")
+                yield Check(label, True, detail)
             else:
-                note = f"; {refused} refused" if refused else ""
-                yield Check(f"corpus {corpus.card.name}", True, detail + note)
+                yield Check(label, True, Localized(pt, en))
 
     def _index(self) -> Iterator[Check]:
         sound = self._store.is_sound()
-        yield Check(
-            "index",
-            sound,
-            f"{self._store.path} is {'sound' if sound else 'damaged'}",
-            "" if sound else "python -m assistant ingest --rebuild",
+        path = self._store.path
+        detail = Localized(
+            f"{path} está {'em ordem' if sound else 'danificado'}", f"{path} is {'sound' if sound else 'damaged'}"
         )
+        yield Check(_INDEX, sound, detail, NO_TEXT if sound else _same("python -m assistant ingest --rebuild"))
         if sound:
             self._store.check()
 
@@ -136,9 +145,21 @@ class Doctor:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.settimeout(0.5)
             taken = probe.connect_ex(address) == 0
-        yield Check(
-            "port",
-            True,
-            f"{address[0]}:{address[1]} is {'answering: the chat, or another program' if taken else 'free'}",
-            "If it is another program, set ASSISTANT_PORT to another number." if taken else "",
-        )
+        place = f"{address[0]}:{address[1]}"
+        if taken:
+            detail = Localized(
+                f"{place} está em uso: pelo assistente ou por outro programa",
+                f"{place} is answering: the chat, or another program",
+            )
+            remedy = Localized(
+                "Se for outro programa, defina ASSISTANT_PORT com outro número.",
+                "If it is another program, set ASSISTANT_PORT to another number.",
+            )
+            yield Check(_PORT, True, detail, remedy)
+        else:
+            yield Check(_PORT, True, Localized(f"{place} está livre", f"{place} is free"))
+
+
+def _same(text: str) -> Localized:
+    """Names and commands: the same in both languages."""
+    return Localized(text, text)

@@ -155,7 +155,7 @@ def _chat_figures(rows: Sequence[dict[str, Any]], results: Sequence[Checked]) ->
     answerable = [(row, result) for row, result in pairs if row["answers"]]
     others = [result for row, result in pairs if not row["answers"]]
     grounded = [(row, r) for row, r in answerable if r.outcome is Outcome.GROUNDED]
-    f1 = [evaluate.token_f1(r.text, row["answers"]) if r.outcome is Outcome.GROUNDED else 0.0 for row, r in answerable]
+    f1 = [evaluate.token_f1(r.brief, row["answers"]) if r.outcome is Outcome.GROUNDED else 0.0 for row, r in answerable]
     held = [
         any(
             fold(answer)[0] in fold(source.quote)[0]
@@ -194,8 +194,10 @@ def _labelled_texts(data: Path) -> tuple[list[str], list[list[tuple[str, str]]]]
 
 
 def _grounded_rows(data: Path) -> list[dict[str, Any]]:
-    """{"question", "context", "answers"} records; in SQuAD's form every second question also stands
-    beside a paragraph of another title, where it has no answer.
+    """Records with question, context and answers.
+
+    In SQuAD's form every second question also stands beside a paragraph of another title, where it
+    has no answer.
     """
     if data.suffix == ".jsonl":
         return read_jsonl(data, ("question", "context", "answers"))

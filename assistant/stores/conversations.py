@@ -61,7 +61,10 @@ class ConversationStore:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageError(f"The folder {file.parent} cannot be made: {error}. Free the disk.") from error
+            raise StorageError(
+                f"The folder {file.parent} cannot be made: {error}. Free the disk.",
+                pt=f"A pasta {file.parent} não pode ser criada. Libere espaço no disco e confira as permissões.",
+            ) from error
         with self._open() as db:
             db.execute("PRAGMA journal_mode = WAL")
             db.executescript(_SCHEMA)
@@ -128,7 +131,10 @@ class ConversationStore:
             "SELECT 1 FROM conversations WHERE id = ? AND visitor = ?", (conversation, _owner(visitor))
         ).fetchone()
         if found is None:
-            raise InputRejected(f"No conversation {conversation!r} is saved here. Open one from the list.")
+            raise InputRejected(
+                f"No conversation {conversation!r} is saved here. Open one from the list.",
+                pt=f"A conversa {conversation!r} não está guardada aqui. Abra uma da lista.",
+            )
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -144,7 +150,9 @@ class ConversationStore:
         except sqlite3.Error as error:
             raise StorageError(
                 f"The conversations in {self._file} cannot be used: {error}. "
-                "Free the disk, or move the file away to begin anew."
+                "Free the disk, or move the file away to begin anew.",
+                pt=f"As conversas em {self._file} não podem ser usadas. Libere espaço no disco, ou mova o arquivo "
+                "para começar de novo.",
             ) from error
 
 

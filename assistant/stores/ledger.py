@@ -44,7 +44,7 @@ _JOINED = "chunks c JOIN documents d ON d.id = c.document"
 
 @dataclass(frozen=True, slots=True)
 class DocumentRecord:
-    """A document as the index holds it; `state` is "ready" or "refused", `notes` say why."""
+    """A document as the index holds it; `state` is "ready" or "refused", `notes` say why, in Portuguese."""
 
     corpus: str
     name: str
@@ -248,10 +248,19 @@ class Ledger:
     def _translated(self, error: sqlite3.Error) -> CorpusError | StorageError:
         text = str(error)
         if "locked" in text or "busy" in text:
-            return StoreBusy(f"The index {self.path} is being written by another process. Try again shortly.")
+            return StoreBusy(
+                f"The index {self.path} is being written by another process. Try again shortly.",
+                pt=f"O índice {self.path} está sendo gravado por outro processo. Tente de novo em instantes.",
+            )
         if any(word in text for word in ("full", "readonly", "disk I/O", "unable to open")):
-            return StorageError(f"The index {self.path} cannot be written ({text}). Free space, check its rights.")
-        return CorpusError(f"The index {self.path} is damaged ({text}). Make it again from corpora/: {REBUILD}")
+            return StorageError(
+                f"The index {self.path} cannot be written ({text}). Free space, check its rights.",
+                pt=f"O índice {self.path} não pode ser gravado. Libere espaço no disco e confira as permissões.",
+            )
+        return CorpusError(
+            f"The index {self.path} is damaged ({text}). Make it again from corpora/: {REBUILD}",
+            pt=f"O índice {self.path} está danificado. Refaça-o a partir de corpora/: {REBUILD}",
+        )
 
 
 def write_meta(connection: sqlite3.Connection, values: Mapping[str, str]) -> None:

@@ -12,14 +12,14 @@ import os
 import re
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 
-from assistant.errors import AdapterBroken, AdapterNotFound, ConfigurationError, StorageError
+from assistant.errors import AdapterBroken, AdapterNotFound, AssistantError, ConfigurationError, StorageError
 from assistant.types import AdapterKind
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}")
@@ -36,6 +36,18 @@ class Localized:
     def get(self, language: str) -> str:
         """The text in `language` ("pt" or "en")."""
         return self.en if language == "en" else self.pt
+
+    def __bool__(self) -> bool:
+        """Whether there is any text."""
+        return bool(self.pt or self.en)
+
+    @classmethod
+    def of(cls, error: AssistantError) -> Localized:
+        """What an error says, in both languages."""
+        return cls(error.text("pt"), error.text("en"))
+
+
+NO_TEXT = Localized("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +121,9 @@ def check_name(name: str, what: str) -> str:
     if not _NAME.fullmatch(name):
         raise ConfigurationError(
             f"{name!r} is no valid name for {what}: use 1 to 48 lower-case letters, digits and hyphens, "
-            "beginning with a letter or digit."
+            "beginning with a letter or digit.",
+            pt=f"{name!r} não serve como nome: use de 1 a 48 letras minúsculas sem acento, algarismos e hífens, "
+            "começando por letra ou algarismo.",
         )
     return name
 
@@ -141,7 +155,11 @@ class AdapterRegistry:
         """The card of an adapter; raises `AdapterNotFound` or `ConfigurationError`."""
         path = self._folder / check_name(name, "an adapter") / "card.toml"
         if not path.is_file():
-            raise AdapterNotFound(f"No adapter is called {name!r}. Registered: {', '.join(self.names()) or 'none'}.")
+            known = ", ".join(self.names())
+            raise AdapterNotFound(
+                f"No adapter is called {name!r}. Registered: {known or 'none'}.",
+                pt=f"Nenhum adaptador se chama {name!r}. Registrados: {known or 'nenhum'}.",
+            )
         return read_card(path)
 
     def versions(self, name: str) -> list[Version]:
@@ -164,8 +182,11 @@ class AdapterRegistry:
         for version in self.versions(name):
             if version.number == number:
                 return version
-        known = ", ".join(v.label for v in self.versions(name)) or "none"
-        raise AdapterNotFound(f"Adapter {name!r} has no version {number}. Versions: {known}.")
+        known = ", ".join(v.label for v in self.versions(name))
+        raise AdapterNotFound(
+            f"Adapter {name!r} has no version {number}. Versions: {known or 'none'}.",
+            pt=f"O adaptador {name!r} não tem a versão {number}. Versões: {known or 'nenhuma'}.",
+        )
 
     def active(self, name: str) -> Version | None:
         """The live version that the card names, None when the card says 0."""
@@ -180,7 +201,8 @@ class AdapterRegistry:
             return Manifest(**raw)
         except (OSError, tomllib.TOMLDecodeError, TypeError, UnicodeDecodeError) as error:
             raise AdapterBroken(
-                f"The manifest {path} cannot be read ({error}). Restore it or remove the version folder."
+                f"The manifest {path} cannot be read ({error}). Restore it or remove the version folder.",
+                pt=f"O manifesto {path} não pode ser lido. Restaure-o ou remova a pasta da versão.",
             ) from error
 
     def verify(self, version: Version) -> None:
@@ -190,12 +212,16 @@ class AdapterRegistry:
             if not path.is_file():
                 raise AdapterBroken(
                     f"{path} is missing from adapter {version.key}. Restore it or train the adapter again: "
-                    f"python -m assistant train {version.adapter}"
+                    f"python -m assistant train {version.adapter}",
+                    pt=f"Falta {path} no adaptador {version.key}. Restaure o arquivo ou treine o adaptador de novo: "
+                    f"python -m assistant train {version.adapter}",
                 )
             if sha256_of(path) != digest:
                 raise AdapterBroken(
                     f"{path} is damaged: its checksum differs from the manifest of {version.key}. Restore the "
-                    f"file or train the adapter again: python -m assistant train {version.adapter}"
+                    f"file or train the adapter again: python -m assistant train {version.adapter}",
+                    pt=f"{path} está danificado: a soma de verificação difere do manifesto de {version.key}. Restaure "
+                    f"o arquivo ou treine o adaptador de novo: python -m assistant train {version.adapter}",
                 )
 
     def next_number(self, name: str) -> int:
@@ -252,24 +278,35 @@ def read_card(path: Path) -> Card:
     try:
         raw = tomllib.loads(path.read_text("utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"The card {path} cannot be read: {error}.") from error
-    faults: list[str] = []
-    texts = {key: _localized(raw, key, faults) for key in ("title", "description", "reason")}
+        raise card_unreadable(path, error) from error
+    faults: list[Localized] = []
+    texts = {key: localized(raw, key, faults) for key in ("title", "description", "reason")}
     prompt: dict[str, Any] = raw.get("prompt", {})
     routing: dict[str, Any] = raw.get("routing", {})
     template = str(prompt.get("template", ""))
     if "{input}" not in template:
-        faults.append("prompt.template must contain {input}")
+        faults.append(Localized("prompt.template precisa conter {input}", "prompt.template must contain {input}"))
     kind = str(raw.get("kind", ""))
     if kind not in set(AdapterKind):
-        faults.append(f"kind is {kind!r}; use one of {', '.join(AdapterKind)}")
+        kinds = ", ".join(AdapterKind)
+        faults.append(Localized(f"kind é {kind!r}; use um destes: {kinds}", f"kind is {kind!r}; use one of {kinds}"))
     if kind == AdapterKind.EXTRACT and not prompt.get("labels"):
-        faults.append("prompt.labels must list the classes of an adapter of kind extract")
+        faults.append(
+            Localized(
+                "prompt.labels precisa listar as classes de um adaptador do tipo extract",
+                "prompt.labels must list the classes of an adapter of kind extract",
+            )
+        )
     active = raw.get("active", 0)
     if not isinstance(active, int) or active < 0:
-        faults.append(f"active is {active!r}; use the number of a version, 0 for none")
+        faults.append(
+            Localized(
+                f"active é {active!r}; use o número de uma versão, ou 0 para nenhuma",
+                f"active is {active!r}; use the number of a version, 0 for none",
+            )
+        )
     if faults:
-        raise ConfigurationError(f"The card {path} has faults: {'; '.join(faults)}.")
+        raise card_faulty(path, faults)
     return Card(
         name=name,
         kind=AdapterKind(kind),
@@ -299,9 +336,26 @@ def write_atomically(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def _localized(raw: Mapping[str, Any], key: str, faults: list[str]) -> Localized:
+def card_unreadable(path: Path, error: Exception) -> ConfigurationError:
+    """The error of a card, of an adapter or of a corpus, that is no TOML in UTF-8."""
+    return ConfigurationError(
+        f"The card {path} cannot be read: {error}.",
+        pt=f"O cartão {path} não pode ser lido: {error}. Corrija-o; o formato é TOML em UTF-8.",
+    )
+
+
+def card_faulty(path: Path, faults: Sequence[Localized]) -> ConfigurationError:
+    """The error of a card that can be read but says something impossible."""
+    return ConfigurationError(
+        f"The card {path} has faults: {'; '.join(fault.en for fault in faults)}.",
+        pt=f"O cartão {path} tem erros: {'; '.join(fault.pt for fault in faults)}.",
+    )
+
+
+def localized(raw: Mapping[str, Any], key: str, faults: list[Localized]) -> Localized:
+    """The text `key` of a card; where a language is missing, `faults` gets an entry."""
     value = raw.get(key)
     if not isinstance(value, dict) or not value.get("pt") or not value.get("en"):
-        faults.append(f"{key} must give a text in pt and en")
-        return Localized("", "")
+        faults.append(Localized(f"{key} precisa de um texto em pt e em en", f"{key} must give a text in pt and en"))
+        return NO_TEXT
     return Localized(str(value["pt"]), str(value["en"]))

@@ -51,11 +51,13 @@ class IndexKeeper:
             lock.acquire()
         except Timeout as error:
             raise StoreBusy(
-                f"Another process writes to the index in {self._folder}. Try again when it has finished."
+                f"Another process writes to the index in {self._folder}. Try again when it has finished.",
+                pt=f"Outro processo está gravando o índice em {self._folder}. Tente de novo quando ele terminar.",
             ) from error
         except OSError as error:
             raise StorageError(
-                f"The folder {self._folder} cannot be written ({error}). Check its rights and the free space."
+                f"The folder {self._folder} cannot be written ({error}). Check its rights and the free space.",
+                pt=f"A pasta {self._folder} não pode ser gravada. Confira as permissões e o espaço livre no disco.",
             ) from error
         try:
             yield

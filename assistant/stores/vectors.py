@@ -26,6 +26,7 @@ from assistant.stores.manifests import sha256_of, write_atomically
 
 _BATCH = 1000  # records handed to Chroma at once; its own limit is above 5,000
 _PROBED = 1000  # newest records whose vectors are read back when the index is opened
+_SERVER_SECONDS = 30.0  # for one request to a Chroma server
 _SEAL = "seal.json"
 Floats = Sequence[float] | NDArray[np.float32]
 _spellings: set[str] = set()  # paths that this process has open
@@ -185,13 +186,18 @@ class VectorIndex:
                 self._close()
                 raise CorpusError(
                     f"The vector index {self._url or self._path} failed "
-                    f"({type(error).__name__}: {str(error)[:200]}). It is made again from the ledger."
+                    f"({type(error).__name__}: {str(error)[:200]}). It is made again from the ledger.",
+                    pt=f"O índice vetorial {self._url or self._path} falhou. Ele é refeito a partir do registro; "
+                    "tente de novo em instantes.",
                 ) from error
 
     def _open(self) -> Any:
         if self._closed:
             # opened again, an index that was replaced meanwhile would be empty and be believed
-            raise CorpusError(f"The vector index {self.generation} is closed.")
+            raise CorpusError(
+                f"The vector index {self.generation} is closed.",
+                pt=f"O índice vetorial {self.generation} foi fechado. Tente de novo.",
+            )
         if self._collection is None:
             import chromadb
             from chromadb.config import Settings
@@ -201,7 +207,8 @@ class VectorIndex:
                 parts = urlsplit(self._url)
                 if parts.scheme not in ("http", "https") or not parts.hostname:
                     raise ConfigurationError(
-                        f"ASSISTANT_CHROMA_URL={self._url!r} is no address; write http://host:port."
+                        f"ASSISTANT_CHROMA_URL={self._url!r} is no address; write http://host:port.",
+                        pt=f"ASSISTANT_CHROMA_URL={self._url!r} não é um endereço; escreva http://máquina:porta.",
                     )
                 port = parts.port or (443 if parts.scheme == "https" else 8000)
                 self._client = chromadb.HttpClient(parts.hostname, port, ssl=parts.scheme == "https", settings=settings)
@@ -229,8 +236,15 @@ class VectorIndex:
         if client is not None:
             try:
                 client.close()
+                for session in _sessions(client) if self._url else ():
+                    session.close()  # Chroma leaves them open
             # closing a client whose files are damaged or gone may fail in any way; it is let go of
             except Exception:  # noqa: BLE001
                 _log.debug("Chroma did not close cleanly.", exc_info=True)
         with _spellings_lock:
             _spellings.discard(self._spelling)
+
+
+def _sessions(client: Any) -> list[Any]:
+    """The connections of a client to a server: one for records, one that Chroma makes for tenants."""
+    return [client._server._session, client._admin_client._server._session]

@@ -90,7 +90,7 @@ def detail(adapter: AdapterInfo, t: Texts) -> Safe:
         "details",
         tag("summary", adapter.title.get(t.language), state(adapter, t)),
         tag("p", adapter.description.get(t.language)),
-        tag("p", adapter.note, class_="note") if adapter.note else None,
+        tag("p", adapter.note.get(t.language), class_="note") if adapter.note else None,
         tag("h3", t("scores_title")),
         tag("dl", *scores, class_="facts") if scores else tag("p", t("no_scores"), class_="quiet"),
         join(tag("h3", t("versions")), tag("ul", *versions, class_="timeline")) if versions else None,

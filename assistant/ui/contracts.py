@@ -16,6 +16,7 @@ from assistant.services.adapters import AdapterInfo
 from assistant.services.chat import AskRequest
 from assistant.services.corpora import Corpus, Progress
 from assistant.stores.conversations import ConversationStore
+from assistant.stores.manifests import Localized
 from assistant.types import Event, Passage
 
 
@@ -63,7 +64,7 @@ class CheckLine(Protocol):
     """One finding of the doctor."""
 
     @property
-    def name(self) -> str:
+    def name(self) -> Localized:
         """What was checked."""
         ...
 
@@ -73,12 +74,12 @@ class CheckLine(Protocol):
         ...
 
     @property
-    def detail(self) -> str:
+    def detail(self) -> Localized:
         """What was found."""
         ...
 
     @property
-    def remedy(self) -> str:
+    def remedy(self) -> Localized:
         """What to do about it; empty where nothing is to be done."""
         ...
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.errors import AssistantError, CorpusNotFound
-from assistant.services.corpora import Corpus, Progress, Stage
+from assistant.errors import AssistantError
+from assistant.services.corpora import Corpus, Progress, Stage, unknown_corpus
 from assistant.types import Passage, Source
 from assistant.ui import formats, render, sources
 from assistant.ui.chat import BIND, Session
@@ -69,7 +69,7 @@ class CorporaPage:
     def _checked(self, name: str) -> str:
         known = [c.card.name for c in self._assistant.corpora.list()]
         if name not in known:
-            raise CorpusNotFound(f"No corpus is called {name!r}. There are: {', '.join(known) or 'none'}.")
+            raise unknown_corpus(name, known)
         return name
 
     def _add(self, corpus: str, paths: list[str] | None, session: Session) -> Iterator[tuple[Any, Any, Any]]:
@@ -86,7 +86,7 @@ class CorporaPage:
         try:
             for step in self._assistant.corpora.ingest([self._checked(corpus)]):
                 working = stage(step, t)
-                if step.stage in {Stage.DONE, Stage.REFUSED}:
+                if step.stage in {Stage.DONE, Stage.REFUSED, Stage.REPAIRED}:
                     lines.append(working)
                 yield (
                     join(*lines, working if step.stage in {Stage.READING, Stage.EMBEDDING} else None),
@@ -108,11 +108,15 @@ class CorporaPage:
 
 
 def stage(step: Progress, t: Texts) -> Safe:
-    """One line on a document that is read, indexed, done or refused."""
+    """One line on a document that is read, indexed, done or refused, with what its reader warns of."""
+    warnings = " ".join(warning.get(t.language) for warning in step.warnings)
     if step.stage is Stage.REFUSED:
-        return tag("p", " ".join(step.warnings) or step.document, class_="failure", role="alert")
+        return tag("p", warnings or step.document, class_="failure", role="alert")
+    note = tag("p", warnings, class_="note", role="status") if warnings else None
+    if step.stage is Stage.REPAIRED:
+        return join(note)
     if step.stage is Stage.DONE:
-        return tag("p", "✓ " + t("added", name=step.document, n=step.chunks), role="status")
+        return join(tag("p", "✓ " + t("added", name=step.document, n=step.chunks), role="status"), note)
     if step.stage is Stage.EMBEDDING:
         words = t("embedding", name=step.document, n=step.embedded, total=step.chunks)
     else:
@@ -136,7 +140,7 @@ def _row(corpus: Corpus, t: Texts) -> Safe:
     name = join(
         tag("strong", card.title.get(t.language)),
         tag("p", card.description.get(t.language), class_="quiet"),
-        tag("p", corpus.problem, class_="note") if corpus.problem else None,
+        tag("p", corpus.problem.get(t.language), class_="note") if corpus.problem else None,
     )
     return tag(
         "tr",

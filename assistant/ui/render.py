@@ -228,7 +228,7 @@ def _abstained(answer: Answer, index: int, view: View, last: bool) -> Safe:
     ]
     return tag(
         "div",
-        tag("p", t("abstained"), class_="abstained-title"),
+        tag("p", answer.text if answer.route.rejected and not near else t("abstained"), class_="abstained-title"),
         join(tag("p", t("nearest"), class_="quiet"), tag("ul", *near)) if near else None,
         button(t("ask_plain"), "submit", class_="action strong", turn=index, corpora="none") if last else None,
         class_="abstained-box",

@@ -85,9 +85,9 @@ def findings(checks: Sequence[CheckLine], t: Texts) -> Safe:
         tag(
             "li",
             tag("span", "✓" if check.ok else "!", class_="ok" if check.ok else "bad", aria_hidden="true"),
-            tag("strong", f"{check.name}: {t('check_ok' if check.ok else 'check_bad')}"),
-            tag("span", check.detail, class_="detail"),
-            tag("span", check.remedy, class_="detail") if check.remedy and not check.ok else None,
+            tag("strong", f"{check.name.get(t.language)}: {t('check_ok' if check.ok else 'check_bad')}"),
+            tag("span", check.detail.get(t.language), class_="detail"),
+            tag("span", check.remedy.get(t.language), class_="detail") if check.remedy and not check.ok else None,
         )
         for check in checks
     ]

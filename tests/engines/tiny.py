@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def write_base_config(folder: Path) -> Path:
+def write_base_config(folder: Path, hidden_size: int = 640) -> Path:
     """config.json of the embedded base: all that the converter of adapters reads of a checkpoint."""
     from transformers import Gemma3TextConfig
 
     config = Gemma3TextConfig(
         vocab_size=262144,
-        hidden_size=640,
+        hidden_size=hidden_size,
         intermediate_size=2048,
         num_hidden_layers=18,
         num_attention_heads=4,

@@ -30,8 +30,9 @@ def test_case_accents_and_white_space_do_not_matter_but_words_do():
 
 
 def test_a_wrong_marker_is_corrected_to_the_passage_that_holds_the_quote():
-    checked = check("«Saturno passou a ter 274 luas» [1]\nSaturno, com 274 [1].", sources(MOONS_2023, MOONS_2025))
-    assert checked.text == "Saturno, com 274 [2]."
+    answer = "«Saturno passou a ter 274 luas» [1]\nSaturno, com 274 luas [1]."
+    checked = check(answer, sources(MOONS_2023, MOONS_2025))
+    assert checked.text == "Saturno, com 274 luas [2]."
     assert [s.quote is not None for s in checked.sources] == [False, True]
 
 
@@ -42,16 +43,33 @@ def test_an_invented_quote_is_withheld():
     assert checked.dropped == 1
 
 
-def test_a_number_that_no_quoted_passage_holds_is_replaced_by_the_quote():
+def test_a_number_that_no_quoted_passage_holds_gives_way_to_the_quoted_sentence():
     checked = check("«Saturno passou a ter 274 luas» [1]\nSaturno, com 312 luas [1].", sources(MOONS_2025))
     assert checked.outcome is Outcome.GROUNDED
     assert "312" not in checked.text
-    assert checked.text == "Saturno passou a ter 274 luas [1]."
+    assert checked.text == "Em março de 2025, Saturno passou a ter 274 luas confirmadas [1]."
 
 
 def test_an_answer_without_a_marker_gets_the_marker_of_its_quote():
-    checked = check("«Saturno passou a ter 274 luas» [1]\nSaturno.", sources(MOONS_2025))
-    assert checked.text == "Saturno [1]."
+    checked = check("«Saturno passou a ter 274 luas» [1]\nSaturno, com 274 luas.", sources(MOONS_2025))
+    assert checked.text == "Saturno, com 274 luas [1]."
+
+
+def test_a_fragment_is_shown_as_the_sentence_it_was_taken_from():
+    checked = check("«Saturno passou a ter 274 luas» [1]\nSaturno [1].", sources(MOONS_2025))
+    assert checked.text == "Em março de 2025, Saturno passou a ter 274 luas confirmadas [1]."
+    assert checked.brief == "Saturno."
+
+
+def test_an_answer_that_says_more_than_its_sources_gives_way_to_them():
+    said = "«Saturno passou a ter 274 luas» [1]\nSaturno, com 274 luas habitadas por golfinhos inteligentes [1]."
+    assert "golfinhos" not in check(said, sources(MOONS_2025)).text
+
+
+def test_words_of_the_question_may_be_used_in_the_answer():
+    said = "«Saturno passou a ter 274 luas» [1]\nO planeta campeão é Saturno [1]."
+    assert "campeão" not in check(said, sources(MOONS_2025)).text
+    assert "campeão" in check(said, sources(MOONS_2025), "Qual é o planeta campeão em luas?").text
 
 
 def test_a_marker_without_a_quote_is_no_evidence():

@@ -56,7 +56,7 @@ def test_without_front_matter_the_heading_and_the_file_name_speak(tmp_path):
 def test_a_date_that_is_none_is_reported(tmp_path):
     document = load(write(tmp_path, "a.md", "---\nas_of: outro dia\n---\nTexto."))
     assert document.as_of is None
-    assert "outro dia" in document.warnings[0]
+    assert "outro dia" in document.warnings[0].pt
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])

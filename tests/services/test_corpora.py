@@ -74,7 +74,9 @@ def test_a_document_that_cannot_be_read_is_reported_and_the_others_go_on(service
     events = list(service.ingest())
     refused = [e for e in events if e.stage is Stage.REFUSED]
     assert [e.document for e in refused] == ["a.pdf"]
-    assert "damaged" in refused[0].warnings[0]
+    assert "damaged" in refused[0].warnings[0].en
+    assert "danificado" in refused[0].warnings[0].pt
+    assert service.documents("notas")[0].notes == (refused[0].warnings[0].pt,)
     assert found(store, "legível")
     assert [d.state for d in service.documents("notas")] == ["refused", "ready"]
     assert stages(service) == [Stage.UNCHANGED, Stage.UNCHANGED]
@@ -160,7 +162,8 @@ def test_a_taken_name_is_not_overwritten(service):
 def test_a_faulty_card_is_listed_with_its_problem(service, tmp_path):
     (tmp_path / "corpora" / "notas" / "corpus.toml").write_text('title = "x"\nmax_age_days = -1\nlanguage = "fr"')
     problem = service.list()[0].problem
-    assert all(word in problem for word in ("title", "description", "max_age_days", "language"))
+    for text in (problem.pt, problem.en):
+        assert all(word in text for word in ("title", "description", "max_age_days", "language"))
     assert service.max_age_days("notas") == 0
 
 
@@ -182,7 +185,7 @@ def test_a_damaged_index_is_kept_aside_and_made_again(service, store, tmp_path):
     (tmp_path / "index" / "passages.sqlite").write_bytes(b"garbage " * 5000)
     events = list(service.ingest())
     assert events[0].stage is Stage.REPAIRED
-    assert "passages.sqlite.damaged" in events[0].warnings[0]
+    assert "passages.sqlite.damaged" in events[0].warnings[0].pt
     assert found(store, "zorgblat")
 
 

@@ -127,9 +127,10 @@ def test_a_damaged_adapter_leaves_the_others_live(home):
     (version.path / "adapter.gguf").write_bytes(b"GGUF")
     service = AdaptersService(registry, base.name, fingerprint)
     assert set(service.live()) == {"grounded-chat", "restaurant-replies"}
-    assert "damaged" in service.notes()["legal-ner"]
+    assert "damaged" in service.notes()["legal-ner"].en
+    assert "danificado" in service.notes()["legal-ner"].pt
     other = AdaptersService(registry, "another-base", fingerprint)
     assert not other.live()
-    assert "Train it again on this base" in other.notes()["grounded-chat"]
+    assert "Train it again on this base" in other.notes()["grounded-chat"].en
     shutil.rmtree(version.path)
     assert "legal-ner" in AdaptersService(registry, base.name, fingerprint).notes()

@@ -16,7 +16,7 @@ from assistant.services.adapters import AdapterInfo
 from assistant.services.chat import AskRequest
 from assistant.services.corpora import Corpus, CorpusCard, Progress, Stage
 from assistant.stores.conversations import ConversationStore
-from assistant.stores.manifests import Localized
+from assistant.stores.manifests import NO_TEXT, Localized
 from assistant.stores.passages import CorpusStats
 from assistant.types import (
     AdapterKind,
@@ -47,17 +47,17 @@ MOONS_2023 = "Em fevereiro de 2023, Júpiter tem 92 luas confirmadas e passa Sat
 def info(name: str, title: Localized, description: Localized, kind: AdapterKind, **more: object) -> AdapterInfo:
     values: dict[str, object] = {
         "base": "gemma3-270m", "active": "0001-gemma3-270m", "versions": ("0001-gemma3-270m",), "compatible": True,
-        "scores": {}, "size_bytes": 7_600_000, "corpora": (), "note": "",
+        "scores": {}, "size_bytes": 7_600_000, "corpora": (), "note": NO_TEXT,
     }  # fmt: skip
     return AdapterInfo(name, title, description, kind, **(values | more))
 
 
 @dataclass(frozen=True)
 class Check:
-    name: str
+    name: Localized
     ok: bool
-    detail: str
-    remedy: str = ""
+    detail: Localized
+    remedy: Localized = NO_TEXT
 
 
 ADAPTERS = (
@@ -92,7 +92,10 @@ ADAPTERS = (
         base="qwen3-0.6b",
         active="0001-qwen3-0.6b",
         compatible=False,
-        note="old-notes@0001 was trained on the base qwen3-0.6b, not on gemma3-270m.",
+        note=Localized(
+            "old-notes@0001 foi treinado para o modelo base qwen3-0.6b, não para gemma3-270m.",
+            "old-notes@0001 was trained on the base qwen3-0.6b, not on gemma3-270m.",
+        ),
     ),
 )
 
@@ -246,8 +249,17 @@ class DemoAssistant:
 
     def doctor(self) -> Sequence[Check]:
         return (
-            Check("base", True, "gemma-3-270m-q4_k_m.gguf confere com a soma esperada."),
-            Check("índice", False, "2 documentos mudaram.", "Rode: python -m assistant ingest"),
+            Check(
+                Localized("modelo base", "base model"),
+                True,
+                Localized("gemma-3-270m-q4_k_m.gguf confere.", "gemma-3-270m-q4_k_m.gguf checks out."),
+            ),
+            Check(
+                Localized("índice", "index"),
+                False,
+                Localized("2 documentos mudaram.", "2 documents changed."),
+                Localized("Rode: python -m assistant ingest", "Run: python -m assistant ingest"),
+            ),
         )
 
 

@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from demo_assistant import DemoChat
+from demo_assistant import ADAPTERS, Check, DemoChat
 
 from assistant.errors import ConfigurationError, InputRejected
 from assistant.services.chat import AskRequest
+from assistant.services.corpora import Corpus, CorpusCard, Stage
+from assistant.services.corpora import Progress as Step
 from assistant.stores.conversations import Exchange
+from assistant.stores.manifests import Localized
+from assistant.stores.passages import CorpusStats
 from assistant.types import Answered
+from assistant.ui import adapters, corpora, system
 from assistant.ui.app import launch
 from assistant.ui.asking import Order, follow, to_request
 from assistant.ui.render import Progress
@@ -32,6 +37,22 @@ def test_a_port_in_use_is_named_with_the_way_out(blocks: Any) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError, match=rf"127.0.0.1:{port}.*process {os.getpid()}.*ASSISTANT_PORT="):
             launch(blocks, "127.0.0.1", port, block=False)
+
+
+@pytest.mark.parametrize("language", ["pt", "en"])
+@pytest.mark.parametrize("kept", [Stage.REFUSED, Stage.DONE, Stage.REPAIRED])
+def test_what_services_say_is_shown_in_the_language_of_the_page(language: str, kept: Stage) -> None:
+    t, said = texts(language), Localized("isto falta", "this is missing")
+    card = CorpusCard("x", Localized("X", "X"), Localized("X", "X"))
+    noted = [a for a in ADAPTERS if a.note]
+    shown = [
+        system.findings([Check(said, False, said, said)], t),
+        corpora.listing([Corpus(card, CorpusStats(0, 0, 0, None, None), (), said)], t),
+        corpora.stage(Step("x", "a.pdf", kept, 1, 1, warnings=(said,)), t),
+        adapters.listing(noted, t).replace(noted[0].note.get(language), said.get(language)),
+    ]
+    other = said.get("pt" if language == "en" else "en")
+    assert all(said.get(language) in page and other not in page for page in shown)
 
 
 @pytest.mark.parametrize("port", [0, 65536, -1])
