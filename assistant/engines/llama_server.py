@@ -44,6 +44,11 @@ class LlamaServer:
         self._context_size = options.context_size
         self._api_key = secrets.token_urlsafe(32)
         self._native = _start(options, adapters, self._api_key)
+        # A server freed before its loop runs never ends (its constructor returns first), and would hang
+        # the process: an answered request proves that it runs.
+        self._native.handle_completions(
+            {"prompt": [0], "max_tokens": 1, "cache_prompt": False, "lora": self.scales(None)}
+        )
 
     def scales(self, chosen: str | None) -> list[dict[str, float]]:
         """Every adapter with its scale: one that is not named keeps its last effect (llama.cpp #28674)."""

@@ -11,10 +11,9 @@ import pytest
 from assistant.engines.base import AdapterFiles, Engine, GenerationRequest
 from assistant.engines.scripted import ScriptedEngine
 from assistant.models.catalog import EMBEDDED, find
-from assistant.models.gguf_export import export_adapter_gguf
 from assistant.models.provision import provision_gguf
 
-from .loras import write_lora
+from .loras import write_gguf, write_lora
 from .tiny import write_base_config, write_tiny_checkpoint
 
 PROBE = "Pergunta: qual é a capital?\nResposta:"
@@ -47,7 +46,7 @@ def base_adapters(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Adapter
     config = write_base_config(home / "config")
     adapters = _adapters(home, config, strength=0.05)
     for adapter in adapters.values():
-        export_adapter_gguf(adapter.folder, config, adapter.gguf)
+        write_gguf(adapter.folder)
     return adapters
 
 

@@ -1,18 +1,29 @@
-"""Small random LoRA adapters in PEFT's format, written without loading a model."""
+"""Small random LoRA adapters in PEFT's format and as GGUF, written without torch and the converter.
+
+tests/models/test_gguf_export.py proves that the converter writes the same GGUF.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import gguf
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 MODULES = {  # module -> (input, output) as names of the dimensions below
     "self_attn.q_proj": ("hidden", "q"),
     "self_attn.v_proj": ("hidden", "kv"),
     "mlp.up_proj": ("hidden", "ffn"),
     "mlp.down_proj": ("ffn", "hidden"),
+}
+
+GGUF_NAMES = {
+    "self_attn.q_proj": "attn_q",
+    "self_attn.v_proj": "attn_v",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
 }
 
 
@@ -54,3 +65,27 @@ def write_lora(folder: Path, checkpoint: Path, seed: int, strength: float = 0.02
     }
     (folder / "adapter_config.json").write_text(json.dumps(fields), "utf-8")
     return folder
+
+
+def write_gguf(folder: Path) -> Path:
+    """The adapter in `folder` as llama.cpp reads it, 16-bit floats."""
+    config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
+    path = folder / "adapter.gguf"
+    writer = gguf.GGUFWriter(path, "gemma3")
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", config["lora_alpha"])
+    for name, tensor in load_file(folder / "adapter_model.safetensors").items():
+        layer, module, side = _parts(name)
+        writer.add_tensor(f"blk.{layer}.{GGUF_NAMES[module]}.weight.lora_{side}", tensor.astype(np.float16))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def _parts(name: str) -> tuple[str, str, str]:
+    """Layer, module and side ("a" or "b") of a tensor of PEFT."""
+    pieces = name.removeprefix("base_model.model.model.layers.").split(".")
+    return pieces[0], ".".join(pieces[1:3]), pieces[3].removeprefix("lora_").lower()

