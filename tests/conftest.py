@@ -20,6 +20,7 @@ MODELS = ROOT / "var" / "models"
 SHARED = ROOT.parent / "shared" / "data"
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the command line sets it
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from assistant.types import Entity
 
 SEGMENT_CHARS = 800  # longest segment; the longest training text is about that long
+WHOLE_CHARS = 400  # a line up to this length stays one segment: cutting between sentences costs context
 
 _ABBREVIATION = re.compile(
     r"(?:\b(?:arts?|n|nº|fls?|inc|par|al|dec|res|min|rel|des|dr|dra|sr|sra|exmo|exma|proc|cf|ed|p|pp|vol|ltda|"
     r"cia|prof|profa|jr|c|obs|ex|av|reg|tab|súm|v|t)|\b[A-ZÀ-Ü])\.$",
     re.IGNORECASE,
 )
-_BREAK = re.compile(r"\n+|(?<=[.!?;])\s+(?=[A-ZÀ-Ü0-9\"“(])")
+_LINE = re.compile(r"\n+")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-ZÀ-Ü\"“])")
 _NOTHING = {"nenhuma", "nenhum", "nenhuma."}
 
 
@@ -41,18 +43,27 @@ class Parsed:
 
 
 def segments(text: str) -> list[Segment]:
-    """Cut a text at line breaks and ends of sentences, never after an abbreviation.
+    """Cut a text at line breaks; long lines also at ends of sentences, never after an abbreviation.
 
     A sentence longer than SEGMENT_CHARS is cut at the last blank before the limit.
     """
     pieces: list[Segment] = []
     start = 0
-    for match in _BREAK.finditer(text):
-        if "\n" not in match[0] and _ABBREVIATION.search(text, start, match.start()):
-            continue
-        pieces += _limited(text, start, match.start())
-        start = match.end()
-    return pieces + list(_limited(text, start, len(text)))
+    for end, following in [*((m.start(), m.end()) for m in _LINE.finditer(text)), (len(text), len(text))]:
+        if end - start <= WHOLE_CHARS:
+            pieces += _limited(text, start, end)
+        else:
+            pieces += _sentences(text, start, end)
+        start = following
+    return pieces
+
+
+def _sentences(text: str, start: int, end: int) -> Iterator[Segment]:
+    for match in _SENTENCE.finditer(text, start, end):
+        if not _ABBREVIATION.search(text, start, match.start()):
+            yield from _limited(text, start, match.start())
+            start = match.end()
+    yield from _limited(text, start, end)
 
 
 def _limited(text: str, start: int, end: int) -> Iterator[Segment]:
@@ -84,14 +95,16 @@ def locate(segment: Segment, pairs: Sequence[tuple[str, str]]) -> tuple[list[Ent
     """Entities with offsets in the whole input, and how many pairs are not in the segment.
 
     Pairs come in the order of the text, so each is looked for behind the one before; one that only
-    occurs earlier is taken there, unless another entity already covers it.
+    occurs earlier is taken there, unless another entity already covers it. Where only the case differs,
+    the input's own wording counts.
     """
     found: list[Entity] = []
     dropped, position = 0, 0
     for label, text in pairs:
-        pattern = re.compile(r"\s+".join(re.escape(word) for word in text.split()))
-        match = _free(pattern, segment.text, position, found, segment.start)
-        match = match or _free(pattern, segment.text, 0, found, segment.start)
+        words = r"\s+".join(re.escape(word) for word in text.split())
+        tries = ((flags, start) for flags in (re.NOFLAG, re.IGNORECASE) for start in (position, 0))
+        matches = (_free(re.compile(words, flags), segment.text, at, found, segment.start) for flags, at in tries)
+        match = next((m for m in matches if m), None)
         if match is None:
             dropped += 1
             continue

@@ -18,7 +18,6 @@ from assistant.errors import AdapterBroken, ConfigurationError, StorageError
 
 _NICENESS = 10
 _LIMIT = 900  # seconds; a 7B adapter takes about 20
-_TAIL = 5  # lines of the converter's output shown when it fails
 
 
 def export_adapter_gguf(peft_folder: Path, checkpoint: Path, out: Path) -> None:
@@ -115,5 +114,6 @@ def _environment() -> dict[str, str]:
 
 
 def _last_words(output: str) -> str:
+    """The error in the converter's output: its last line, without the traceback before it."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return " / ".join(lines[-_TAIL:])[:600] or "nothing"
+    return lines[-1][:300].rstrip(".") if lines else "nothing"

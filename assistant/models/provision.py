@@ -22,15 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from assistant.errors import ModelUnavailable, StorageError
+from assistant.models import hub
 from assistant.models.catalog import EMBEDDED, BaseModel, PromptFormat, Source, catalog
 
 Progress = Callable[[str], None]
 
 _BLOCK = 4 * 1024 * 1024  # bytes read at a time
 _HEAD = 64 * 1024  # bytes of each weights file that enter a folder's fingerprint
-_WEIGHTS = "*.safetensors"  # never *.bin: that is pickle
-_HUB_FILES = (_WEIGHTS, "*.json", "*.model", "*.jinja", "tokenizer*", "vocab.txt", "merges.txt")
-_WAY_OUT = f"Set ASSISTANT_BASE_MODEL={EMBEDDED} for the embedded base, which needs no network."
 
 
 def provision_gguf(base: BaseModel, folder: Path, progress: Progress) -> Path:
@@ -45,7 +43,7 @@ def provision_gguf(base: BaseModel, folder: Path, progress: Progress) -> Path:
     if base.source is not Source.PACKAGE:
         raise ModelUnavailable(
             f"The base model {base.name} ({base.location}) has no GGUF here, so llama.cpp cannot serve it. "
-            "Set ASSISTANT_ENGINE=transformers_peft, or ASSISTANT_BASE_MODEL to a .gguf file. " + _WAY_OUT
+            "Set ASSISTANT_ENGINE=transformers_peft, or ASSISTANT_BASE_MODEL to a .gguf file. " + hub.WAY_OUT
         )
     target = folder / base.file
     if _stamped(target, _stamp_of(target)) == base.sha256:
@@ -68,7 +66,7 @@ def provision_checkpoint(base: BaseModel, folder: Path, progress: Progress) -> P
     if base.source is Source.FOLDER:
         return _existing(base)
     if base.source is Source.HUB:
-        return _from_hub(base, progress)
+        return hub.cached(base.location) or _downloaded(base, progress)
     gguf = provision_gguf(base, folder, progress)
     identity = fingerprint(base, folder)
     target = folder / f"{base.name}-bf16"
@@ -97,9 +95,9 @@ def fingerprint(base: BaseModel, folder: Path) -> str:
         return known
     if base.source is Source.FOLDER:
         return _folder_digest(_existing(base))
-    snapshot = _cached_snapshot(base)
+    snapshot = hub.cached(base.location)
     if snapshot is None:
-        raise _no_hub(base, "it has not been downloaded yet")
+        raise hub.unavailable(base.location, "it has not been downloaded yet")
     return hashlib.sha256(f"{base.location}@{snapshot.name}".encode()).hexdigest()
 
 
@@ -111,9 +109,9 @@ def prompt_format(base: BaseModel, folder: Path) -> PromptFormat:
     """
     if catalog().get(base.name) == base:
         return base.prompt_format
-    path = _cached_snapshot(base) if base.source is Source.HUB else _existing(base)
+    path = hub.cached(base.location) if base.source is Source.HUB else _existing(base)
     if path is None:
-        raise _no_hub(base, "it has not been downloaded yet")
+        raise hub.unavailable(base.location, "it has not been downloaded yet")
     has_template = _gguf_has_template(path) if path.is_file() else _folder_has_template(path)
     return PromptFormat.TEMPLATE if has_template else PromptFormat.PLAIN
 
@@ -157,7 +155,7 @@ def _existing(base: BaseModel) -> Path:
     path = Path(base.location)
     if not path.exists():
         raise ModelUnavailable(
-            f"The base model {path} is not there any more. {_WAY_OUT}",
+            f"The base model {path} is not there any more. {hub.WAY_OUT}",
             pt=f"O modelo base {path} não está mais lá. Use ASSISTANT_BASE_MODEL={EMBEDDED}, o modelo embutido, "
             "que dispensa a rede.",
         )
@@ -270,7 +268,8 @@ def _write_checkpoint(gguf: Path, folder: Path) -> None:
         tokenizer = AutoTokenizer.from_pretrained(**source)
     except (ValueError, KeyError, NotImplementedError, RuntimeError, ImportError) as error:
         raise ModelUnavailable(
-            f"transformers cannot read {gguf} ({error}). Give the model's own folder of safetensors instead. {_WAY_OUT}"
+            f"transformers cannot read {gguf} ({error}). Give the model's own folder of safetensors "
+            f"instead. {hub.WAY_OUT}"
         ) from error
     _require_space(folder, model.num_parameters() * 2 + 64 * 1024 * 1024)
     # Without these two, save_pretrained refuses, or writes a config that asks for the GGUF again.
@@ -281,61 +280,20 @@ def _write_checkpoint(gguf: Path, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-# -- hub --------------------------------------------------------------------------------------------
-
-
-def _from_hub(base: BaseModel, progress: Progress) -> Path:
-    cached = _cached_snapshot(base)
-    if cached is not None:
-        return cached
-    import httpx
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
-
-    progress(f"downloading {base.location} from the hub")
-    try:
-        with _disk(Path(base.location)):
-            return Path(snapshot_download(base.location, allow_patterns=list(_HUB_FILES)))
-    except GatedRepoError as error:
-        raise _no_hub(base, "its licence must be accepted on its page and HF_TOKEN be set") from error
-    except RepositoryNotFoundError as error:
-        raise _no_hub(base, "the hub has no such model, or it is private") from error
-    except (HfHubHTTPError, httpx.HTTPError, OSError, ValueError) as error:
-        raise _no_hub(base, "there is no network or no access to the hub") from error
-
-
-def _cached_snapshot(base: BaseModel) -> Path | None:
-    """The downloaded snapshot when it is complete: asked before any network is touched."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        path = Path(snapshot_download(base.location, local_files_only=True))
-    except (HfHubHTTPError, OSError, ValueError):
-        return None
-    return path if _complete(path) else None
-
-
-def _complete(checkpoint: Path) -> bool:
-    index = checkpoint / "model.safetensors.index.json"
-    if index.is_file():
-        names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-        return all((checkpoint / name).is_file() for name in names)
-    return (checkpoint / "config.json").is_file() and any(checkpoint.glob(_WEIGHTS))
-
-
-def _no_hub(base: BaseModel, reason: str) -> ModelUnavailable:
-    return ModelUnavailable(f"The base model {base.location} cannot be had: {reason}. {_WAY_OUT}")
-
-
 # -- shared -----------------------------------------------------------------------------------------
 
 
+def _downloaded(base: BaseModel, progress: Progress) -> Path:
+    progress(f"downloading {base.location} from the hub")
+    with _disk(Path(base.location)):
+        return hub.download(base.location)
+
+
 def _folder_digest(folder: Path) -> str:
-    weights = sorted(folder.glob(_WEIGHTS))
+    weights = sorted(folder.glob(hub.WEIGHTS))
     if not weights:
         raise ModelUnavailable(
-            f"The folder {folder} holds no .safetensors file (pickled weights are never read). {_WAY_OUT}"
+            f"The folder {folder} holds no .safetensors file (pickled weights are never read). {hub.WAY_OUT}"
         )
     digest = hashlib.sha256((folder / "config.json").read_bytes())
     for path in weights:

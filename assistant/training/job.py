@@ -90,6 +90,7 @@ class TrainingRun:
 
         settings = self._recipe.training
         torch.manual_seed(settings.seed)
+        torch.set_num_threads(len(os.sched_getaffinity(0)))  # the command line gives OpenMP one
         tokenizer = AutoTokenizer.from_pretrained(str(self._checkpoint))
         base = AutoModelForCausalLM.from_pretrained(
             str(self._checkpoint), dtype=torch.bfloat16, use_safetensors=True, attn_implementation="sdpa"

@@ -10,8 +10,6 @@ import pytest
 
 from assistant.engines.base import AdapterFiles, Engine, GenerationRequest
 from assistant.engines.scripted import ScriptedEngine
-from assistant.models.catalog import EMBEDDED, find
-from assistant.models.provision import provision_gguf
 
 from .loras import write_gguf, write_lora
 from .tiny import write_base_config, write_tiny_checkpoint
@@ -27,11 +25,6 @@ class Case:
 
     engine: Engine
     adapters: dict[str, AdapterFiles]
-
-
-@pytest.fixture(scope="session")
-def base_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return provision_gguf(find(EMBEDDED), tmp_path_factory.mktemp("models"), lambda line: None)
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,13 @@ def test_segments_cover_the_text_at_their_offsets(text):
     assert "".join("".join(p.text for p in pieces).split()) == "".join(text.split())
 
 
-def test_abbreviations_do_not_end_a_sentence():
-    text = "Conforme o art. 5 da Lei n. 8.078, julgou o Rel. Min. Paulo. O recurso foi negado."
-    assert [s.text for s in segments(text)] == [text[:61].rstrip(), "O recurso foi negado."]
+def test_a_short_line_stays_whole_and_a_long_one_is_cut_between_sentences_only():
+    short = "Conforme o art. 5 da Lei n. 8.078, julgou o Rel. Min. Paulo. O recurso foi negado."
+    assert [s.text for s in segments(f"{short}\n\nFim.")] == [short, "Fim."]
+    sentence = (
+        "Conforme o art. 5 da Lei n. 8.078 e o Rel. Min. Paulo, " + "nega-se provimento ao recurso " * 7 + "aqui."
+    )
+    assert [s.text for s in segments(f"{sentence} {sentence}")] == [sentence, sentence]
 
 
 def test_what_is_serialized_is_parsed_again():
@@ -51,3 +55,8 @@ def test_a_span_that_is_not_in_the_text_is_dropped_and_counted():
 def test_white_space_in_the_input_may_differ():
     found, _ = locate(Segment("Lei  \t8.078", 10), [("LEGISLACAO", "Lei 8.078")])
     assert (found[0].start, found[0].end, found[0].text) == (10, 21, "Lei  \t8.078")
+
+
+def test_where_only_the_case_differs_the_inputs_wording_counts():
+    found, dropped = locate(Segment("(Dec.-lei 4.657/1942)", 0), [("LEGISLACAO", "dec.-lei 4.657/1942")])
+    assert ([e.text for e in found], dropped) == (["Dec.-lei 4.657/1942"], 0)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from assistant.errors import ModelUnavailable, StorageError
-from assistant.models import provision
+from assistant.models import hub, provision
 from assistant.models.catalog import EMBEDDED, PromptFormat, find
 from assistant.models.provision import (
     fingerprint,
@@ -123,7 +123,7 @@ def test_a_hub_base_without_network_names_the_embedded_one(tmp_path: Path, monke
 
 
 def test_pickled_weights_are_never_fetched() -> None:
-    assert not any(pattern.endswith((".bin", ".pt", ".pth")) for pattern in provision._HUB_FILES)
+    assert not any(pattern.endswith((".bin", ".pt", ".pth")) for pattern in hub.FILES)
 
 
 def test_a_gguf_of_the_users_own(models: Path, tmp_path: Path) -> None:
