@@ -23,8 +23,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-# The embedder's OpenMP threads wait for each other by spinning: beside one busy process on two cores a question took 962 ms
-# with two threads and 23 ms with one (idle: 11 and 21). Engines and training set their own numbers of threads.
+# The embedder's OpenMP threads wait for each other by spinning: beside one busy process on two cores a
+# question took 962 ms with two threads and 23 ms with one (idle: 11 and 21). Engines and training set theirs.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 

@@ -150,7 +150,7 @@ class Assistant:
 
     @property
     def _prompt_format(self) -> PromptFormat:
-        return self.base.prompt_format
+        return provision.prompt_format(self.base, self.settings.var / "models")
 
     def _make_engine(self) -> Engine:
         settings, models = self.settings, self.settings.var / "models"

@@ -26,6 +26,7 @@ from assistant.generation.prompt import (
 )
 from assistant.generation.verification import keep_honest
 from assistant.models.catalog import PromptFormat
+from assistant.models.prompt_format import ABSTENTION
 from assistant.routing.router import Pin
 from assistant.services.adapters import AdaptersService, LiveAdapter
 from assistant.types import (
@@ -168,12 +169,27 @@ class ChatService:
             if relevant:
                 yield from self._grounded(run, live, nearest)
                 return
+        yield from self._undocumented(run, live, nearest)
+
+    def _undocumented(self, run: _Run, live: LiveAdapter | None, nearest: tuple[Source, ...]) -> Iterator[Event]:
+        """Small talk, an abstention, or, where the visitor wants no documents, the base's own guess."""
+        unwanted = run.request.corpora == ()
         # A base alone does not understand "no documents": it is asked as if there were no such thing.
-        shown = () if live and request.corpora != () else None
-        output = ""
+        shown = None if live is None or unwanted else ()
+        output, held = "", ""
         for piece in self._generate(run, live, shown):
             output += piece
-            yield run.shown(piece)
+            held += piece
+            if not ABSTENTION.startswith(output.strip()):
+                yield run.shown(held)
+                held = ""
+        if held and unwanted and live is not None:
+            output, held = "", ""
+            for piece in self._generate(run, None, None):
+                output += piece
+                yield run.shown(piece)
+        if held:
+            yield run.shown(held)
         checked = check(output, ())
         sources = nearest if checked.outcome is Outcome.ABSTAINED else ()
         yield Answered(run.answer(checked.text, checked.outcome, sources=sources, dropped=checked.dropped))

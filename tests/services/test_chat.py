@@ -71,6 +71,16 @@ def test_without_documents_nothing_is_retrieved_and_the_answer_is_ungrounded(dem
     assert answer.route.adapter is None
 
 
+def test_unwanted_documents_give_the_bases_own_guess_instead_of_an_abstention(demo):
+    def script(request: GenerationRequest) -> str:
+        return " o Sol" if request.adapter is None else " Os documentos não respondem a isso."
+
+    events = list(chat(demo, script).ask(AskRequest(MOONS, corpora=())))
+    answer = answer_of(events)
+    assert (answer.outcome, answer.text) == (Outcome.UNGROUNDED, "o Sol")
+    assert "".join(e.text for e in events if isinstance(e, TokenDelta)).strip() == "o Sol"
+
+
 def test_entities_come_with_offsets_and_inventions_are_dropped(demo):
     script = {"Entidades:": " LEGISLACAO: Lei 12.376/2010 | LEGISLACAO: Lei 99.999/2099"}
     answer = answer_of(chat(demo, script).ask(AskRequest(RULING)))
