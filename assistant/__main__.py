@@ -76,6 +76,7 @@ def _ask(assistant: Any, options: argparse.Namespace) -> None:
     from assistant.types import Answered
 
     assistant.index()
+    _check_corpora(assistant, options.corpus)
     corpora = () if options.no_documents else (tuple(options.corpus) or None)
     for text in _questions(options):
         request = AskRequest(
@@ -105,6 +106,7 @@ def _retrieve(assistant: Any, options: argparse.Namespace) -> None:
     from assistant.services.records import passage_record
 
     assistant.index()
+    _check_corpora(assistant, options.corpus)
     for text in _questions(options):
         passages = assistant.retriever.retrieve(text, corpora=options.corpus or None, k=options.k)
         records = [passage_record(passage) for passage in passages]
@@ -241,6 +243,11 @@ def _doctor(assistant: Any, options: argparse.Namespace) -> int:
         ),
     )
     return 0 if all(c.ok for c in findings) else 1
+
+
+def _check_corpora(assistant: Any, names: Iterable[str]) -> None:
+    for name in names:
+        assistant.corpora.card(name)  # raises `CorpusNotFound` naming those that there are
 
 
 def _questions(options: argparse.Namespace) -> Iterator[str]:

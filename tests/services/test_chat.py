@@ -41,6 +41,8 @@ def test_badge_and_sources_come_before_the_first_token(demo):
 
 def test_a_quoted_answer_is_grounded_in_the_dated_document(demo):
     def script(request: GenerationRequest) -> str:
+        if "Documentos:" not in request.prompt:
+            return str(request.adapter)  # the engine looks whether an adapter changes anything
         assert "luas-2025.md (11/03/2025)" in request.prompt
         marker = request.prompt.split("] luas-2025.md")[0].rsplit("[", 1)[1]
         return f" «Saturno passou a ter 274 luas confirmadas» [{marker}]\nSaturno, com 274 luas [{marker}]."
@@ -131,7 +133,7 @@ def test_a_follow_up_keeps_its_conversations_adapter(demo):
 
 
 def test_two_visitors_at_once_get_their_own_answers(demo):
-    service = chat(demo, lambda request: f" eco {request.prompt.count('Avaliação')} {request.adapter}")
+    service = chat(demo, lambda request: " resposta à avaliação" if request.adapter else " palpite da base")
     results = {}
 
     def visit(name, text, adapter):
@@ -146,6 +148,4 @@ def test_two_visitors_at_once_get_their_own_answers(demo):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(results["a"]) == len(results["b"]) == 1
-    assert "restaurant-replies@" in results["a"].pop()
-    assert results["b"].pop().endswith("None")
+    assert results == {"a": {"resposta à avaliação"}, "b": {"palpite da base"}}

@@ -38,7 +38,7 @@ def test_training_leaves_a_new_version_that_can_go_live(home, base_checkpoint):
     assert set(manifest.files) == {"adapter_config.json", "adapter_model.safetensors", "adapter.gguf"}
     (job,) = assistant.training.jobs()
     events = [json.loads(line) for line in (job / "events.jsonl").read_text().splitlines()]
-    assert {e["event"] for e in events} == {"step", "validation"}
+    assert [e["event"] for e in events] == ["step"] * len(events) and events
     assistant.registry.activate("restaurant-replies", version.number)
     assistant.adapters.refresh()
     assert assistant.adapters.live()["restaurant-replies"].version == version
