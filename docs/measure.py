@@ -1,7 +1,7 @@
-"""Figures that need more than one process: `python docs/measure.py start|parity`.
+"""Figures that need more than one process: `python docs/measure.py start` or `... parity [PROMPTS]`.
 
 start   seconds from the command to the served page, whether torch is in that process, idle memory
-parity  greedy agreement of llama_cpp and transformers_peft on 50 prompts of each adapter
+parity  greedy agreement of llama_cpp and transformers_peft on PROMPTS prompts (50) of each adapter
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def start(port: int = 7899) -> dict[str, Any]:
         server.wait()
 
 
-def outputs(engine: str) -> dict[str, list[str]]:
+def outputs(engine: str, prompts: int) -> dict[str, list[str]]:
     """Greedy texts of one engine for the prompts of every live adapter; run in a process of its own."""
     from assistant.bootstrap import build
     from assistant.engines.base import GenerationRequest, complete
@@ -63,7 +63,7 @@ def outputs(engine: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     ready = assistant.engine
     for name, live in assistant.adapters.live().items():
-        texts = [row["text"] for row in rows if row["adapter"] == name][:PROMPTS]
+        texts = [row["text"] for row in rows if row["adapter"] == name][:prompts]
         found[name] = []
         for text in texts:
             documents = ""
@@ -81,14 +81,13 @@ def _common(one: str, other: str) -> int:
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def parity() -> dict[str, Any]:
+def parity(prompts: int = PROMPTS) -> dict[str, Any]:
     """Share of prompts with the same text, and the mean share of the text before they part."""
     texts = {}
     for engine in ("llama_cpp", "transformers_peft"):
-        done = subprocess.run(
-            [sys.executable, __file__, "outputs", engine], cwd=ROOT, capture_output=True, text=True, check=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
+        command = [sys.executable, __file__, "outputs", engine, str(prompts)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=environment)
         texts[engine] = json.loads(done.stdout.splitlines()[-1])
     figures = {}
     for name, ours in texts["llama_cpp"].items():
@@ -103,5 +102,10 @@ def parity() -> dict[str, Any]:
 
 if __name__ == "__main__":
     command, *rest = sys.argv[1:] or ["start"]
-    result = {"start": start, "parity": parity, "outputs": lambda: outputs(rest[0])}[command]()
+    runs = {
+        "start": start,
+        "parity": lambda: parity(*map(int, rest)),
+        "outputs": lambda: outputs(rest[0], int(rest[1])),
+    }
+    result = runs[command]()
     print(json.dumps(result, ensure_ascii=False))
