@@ -40,8 +40,8 @@ def put(store: PassageStore, name: str, *texts: str, corpus: str = "luas") -> No
 
 
 def texts(store: PassageStore, hits: list) -> list[str]:
-    chunks = store.get([h.chunk_id for h in hits])
-    return [chunks[h.chunk_id].text for h in hits]
+    chunks = store.get([h.chunk_id for h in hits])  # leaves out what a writer has removed since the search
+    return [chunks[h.chunk_id].text for h in hits if h.chunk_id in chunks]
 
 
 def on_disk(folder: Path, word: str) -> list[str]:
