@@ -11,12 +11,14 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from assistant.errors import AssistantError, DataError
 from assistant.settings import Settings
+from assistant.terminal import answer, questions, readable_answer, readable_passages, readable_route, say
 
 # Said before any library is imported: no telemetry, no look at a hub unless a base comes from one.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -35,13 +37,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         from assistant.bootstrap import build
 
-        assistant = build(Settings.load(), _say)
+        assistant = build(Settings.load(), say)
         try:
             return int(options.run(assistant, options) or 0)
         finally:
             assistant.close()
     except AssistantError as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -66,19 +68,19 @@ def _serve(assistant: Any, options: argparse.Namespace) -> None:
         jobs=settings.var / "jobs",
         adapters_folder=settings.adapters,
     )
-    _say(f"serving on http://{settings.host}:{options.port or settings.port} (Ctrl+C stops)")
+    say(f"serving on http://{settings.host}:{options.port or settings.port} (Ctrl+C stops)")
     launch(build_ui(assistant, page), settings.host, options.port or settings.port, language=settings.language)
 
 
 def _ask(assistant: Any, options: argparse.Namespace) -> None:
-    from assistant.services.chat import AskRequest
     from assistant.services.records import answer_record
+    from assistant.services.request import AskRequest
     from assistant.types import Answered
 
     assistant.index()
     _check_corpora(assistant, options.corpus)
     corpora = () if options.no_documents else (tuple(options.corpus) or None)
-    for text in _questions(options):
+    for text in questions(options):
         request = AskRequest(
             text,
             adapter=options.adapter,
@@ -90,16 +92,16 @@ def _ask(assistant: Any, options: argparse.Namespace) -> None:
         )
         for event in assistant.chat.ask(request):
             if isinstance(event, Answered):
-                _answer(options, answer_record(event.answer), _readable)
+                answer(options, answer_record(event.answer), readable_answer)
 
 
 def _route(assistant: Any, options: argparse.Namespace) -> None:
     from assistant.services.records import route_record
 
-    for text in _questions(options):
+    for text in questions(options):
         route = assistant.routing.route(text, language=assistant.settings.language)
         record = route_record(text, route)
-        _answer(options, record | {"reason": route.reason}, _readable_route)
+        answer(options, record | {"reason": route.reason}, readable_route)
 
 
 def _retrieve(assistant: Any, options: argparse.Namespace) -> None:
@@ -107,17 +109,17 @@ def _retrieve(assistant: Any, options: argparse.Namespace) -> None:
 
     assistant.index()
     _check_corpora(assistant, options.corpus)
-    for text in _questions(options):
+    for text in questions(options):
         passages = assistant.retriever.retrieve(text, corpora=options.corpus or None, k=options.k)
         records = [passage_record(passage) for passage in passages]
-        _answer(options, records, _readable_passages)
+        answer(options, records, readable_passages)
 
 
 def _ingest(assistant: Any, options: argparse.Namespace) -> None:
     steps = []
     for step in assistant.corpora.ingest(options.corpora or None, rebuild=options.rebuild):
         warnings = [warning.en for warning in step.warnings]
-        _say(f"[{step.done}/{step.total}] {step.corpus}/{step.document}: {step.stage} {'; '.join(warnings)}")
+        say(f"[{step.done}/{step.total}] {step.corpus}/{step.document}: {step.stage} {'; '.join(warnings)}")
         steps.append(
             {
                 "corpus": step.corpus,
@@ -128,19 +130,21 @@ def _ingest(assistant: Any, options: argparse.Namespace) -> None:
             }
         )
     final = [s for s in steps if s["stage"] not in ("reading", "embedding")]
-    _answer(options, final, lambda rows: "\n".join(f"{r['corpus']}/{r['document']}: {r['stage']}" for r in rows))
+    answer(options, final, lambda rows: "\n".join(f"{r['corpus']}/{r['document']}: {r['stage']}" for r in rows))
 
 
 def _train(assistant: Any, options: argparse.Namespace) -> None:
     os.nice(19)  # the chat goes first
-    version = assistant.training.train(options.name, _say, options.job)
+    version = assistant.training.train(options.name, say, options.job)
     if options.activate:
         assistant.registry.activate(version.adapter, version.number)
     record = {"adapter": version.adapter, "version": version.label, "path": str(version.path)}
-    _answer(options, record, lambda r: f"{r['path']} ({'live' if options.activate else 'not live yet'})")
+    answer(options, record, lambda r: f"{r['path']} ({'live' if options.activate else 'not live yet'})")
 
 
 def _evaluate(assistant: Any, options: argparse.Namespace) -> None:
+    from assistant.services.evaluation import progress_lines
+
     engine = assistant.engine
     live = assistant.adapters.live().get(options.adapter)
     if live is None:
@@ -150,21 +154,18 @@ def _evaluate(assistant: Any, options: argparse.Namespace) -> None:
             f"Adapter {options.adapter!r} does not answer on {engine.name}: {note.en if note else 'it is not live'}"
         )
 
-    def progress(done: int, total: int) -> None:
-        if done % 50 == 0 or done == total:
-            _say(f"{done}/{total}")
-
-    figures = assistant.evaluation.evaluate(live, options.data, progress)
-    if options.save:
-        assistant.registry.save_scores(live.version, figures)
-    _answer(options, figures, lambda r: json.dumps(r, ensure_ascii=False, indent=1))
+    figures = assistant.evaluation.evaluate(live, options.data, progress_lines(say))
+    answer(options, figures, lambda r: json.dumps(r, ensure_ascii=False, indent=1))
 
 
 def _bench(assistant: Any, options: argparse.Namespace) -> None:
     from assistant.models.prompt_format import fill
     from assistant.services import bench
+    from assistant.services.retrieval_bench import relevance_quality
     from assistant.training.formats import read_jsonl
 
+    if options.unanswerable and not options.questions:
+        raise DataError("--unanswerable needs the answerable ones beside it: give --questions FILE, too.")
     assistant.warm_up()
     figures: dict[str, Any] = {**bench.memory_mb(), "engine": assistant.engine.name}
     if options.questions:
@@ -172,13 +173,36 @@ def _bench(assistant: Any, options: argparse.Namespace) -> None:
         figures |= bench.route_and_retrieve(
             assistant.routing, assistant.retriever, texts[:200], assistant.settings.passages
         )
+    if options.retrieval:
+        figures["retrieval"] = {path.name: _retrieval(assistant, path) for path in options.retrieval}
+    if options.unanswerable:
+        answerable = [str(row["question"]) for row in read_jsonl(options.questions, ("question",))]
+        others = [str(row["question"]) for row in read_jsonl(options.unanswerable, ("question",))]
+        figures["relevance"] = relevance_quality(assistant.retriever, answerable, others, assistant.settings.passages)
     if options.routes:
         figures["router"] = bench.routing_quality(assistant.routing, options.routes)
     live = assistant.adapters.live().get(options.adapter)
     if live is not None:
         prompt = fill(live.card.template, text=options.text)
         figures |= bench.overhead(assistant.chat, assistant.engine, options.text, prompt, live.version.key)
-    _answer(options, figures, lambda r: json.dumps(r, ensure_ascii=False, indent=1))
+    answer(options, figures, lambda r: json.dumps(r, ensure_ascii=False, indent=1))
+
+
+def _retrieval(assistant: Any, path: Path) -> dict[str, Any]:
+    """Figures on the indexed corpora, or, for a SQuAD file, on a corpus of its paragraphs in a temporary home."""
+    from assistant.bootstrap import build
+    from assistant.services.retrieval_bench import own_questions, paragraph_corpus, search_quality
+
+    if path.suffix == ".jsonl":
+        return search_quality(assistant.store, assistant.embedder, assistant.retriever, own_questions(path))
+    with tempfile.TemporaryDirectory() as folder:
+        labelled = paragraph_corpus(path, Path(folder) / "corpora" / "paragraphs")
+        trial = build(Settings.load(home=Path(folder)), lambda line: None)
+        try:
+            trial.index()
+            return search_quality(trial.store, trial.embedder, trial.retriever, labelled)
+        finally:
+            trial.close()
 
 
 def _adapters(assistant: Any, options: argparse.Namespace) -> None:
@@ -201,7 +225,7 @@ def _adapters(assistant: Any, options: argparse.Namespace) -> None:
         }
         for info in assistant.adapters.list()
     ]
-    _answer(
+    answer(
         options,
         records,
         lambda rows: "\n".join(
@@ -223,7 +247,7 @@ def _corpora(assistant: Any, options: argparse.Namespace) -> None:
         }
         for corpus in assistant.corpora.list()
     ]
-    _answer(
+    answer(
         options,
         records,
         lambda rows: "\n".join(f"{r['name']}\t{r['documents']} documents\t{r['passages']} passages" for r in rows),
@@ -233,7 +257,7 @@ def _corpora(assistant: Any, options: argparse.Namespace) -> None:
 def _doctor(assistant: Any, options: argparse.Namespace) -> int:
     findings = assistant.doctor()
     records = [{"name": c.name.en, "ok": c.ok, "detail": c.detail.en, "remedy": c.remedy.en} for c in findings]
-    _answer(
+    answer(
         options,
         records,
         lambda rows: "\n".join(
@@ -250,50 +274,6 @@ def _check_corpora(assistant: Any, names: Iterable[str]) -> None:
         assistant.corpora.card(name)  # raises `CorpusNotFound` naming those that there are
 
 
-def _questions(options: argparse.Namespace) -> Iterator[str]:
-    """The question of the command, or the `text` of each line of --jsonl, or standard input."""
-    if options.jsonl:
-        from assistant.training.formats import read_jsonl
-
-        for row in read_jsonl(options.jsonl, ("text",)):
-            yield str(row["text"])
-    elif options.text:
-        yield " ".join(options.text)
-    else:
-        yield sys.stdin.read()
-
-
-def _answer(options: argparse.Namespace, record: Any, readable: Callable[[Any], str]) -> None:
-    """Write one answer to standard output, as JSON where asked for."""
-    as_json = options.json or getattr(options, "jsonl", None)
-    text = json.dumps(record, ensure_ascii=False) if as_json else readable(record)
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-def _readable(record: dict[str, Any]) -> str:
-    lines = [record["answer"], f"({record['outcome']}, {record['route']['adapter'] or 'base'})"]
-    for source in record["sources"]:
-        quote = f" «{source['quote']}»" if source["quote"] else ""
-        lines.append(f"[{source['marker']}] {source['corpus']}/{source['document']} {source['as_of'] or ''}{quote}")
-    return "\n".join(lines)
-
-
-def _readable_route(record: dict[str, Any]) -> str:
-    return f"{record['adapter'] or '-'}\t{record['score']:.2f}\t{record['reason']}"
-
-
-def _readable_passages(rows: Iterable[dict[str, Any]]) -> str:
-    return "\n\n".join(
-        f"{r['corpus']}/{r['document']} ({r['as_of'] or 'no date'}) {r['score']:.3f}\n{r['text']}" for r in rows
-    )
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="assistant", description="A private, Portuguese-first chat assistant.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -304,23 +284,23 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--json", action="store_true", help="print one JSON object")
         return sub
 
-    def questions(sub: argparse.ArgumentParser) -> None:
+    def asking(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("text", nargs="*", help="the question; standard input if missing")
         sub.add_argument("--jsonl", type=Path, metavar="FILE", help='read one {"text": ...} a line, print one a line')
 
     serve = command("serve", _serve, "serve the chat in the browser")
     serve.add_argument("--port", type=int, help="port instead of ASSISTANT_PORT")
     ask = command("ask", _ask, "ask one question")
-    questions(ask)
+    asking(ask)
     ask.add_argument("--adapter", default="auto", help="auto, none or a name")
     ask.add_argument("--corpus", action="append", default=[], help="search this corpus only; may be repeated")
     ask.add_argument("--no-documents", action="store_true", help="ask without documents")
     ask.add_argument("--max-tokens", type=int, help="longest answer in tokens")
     ask.add_argument("--temperature", type=float, default=0.0, help="0 is greedy")
     ask.add_argument("--seed", type=int, default=0, help="makes sampling repeatable")
-    questions(command("route", _route, "say which adapter a text goes to"))
+    asking(command("route", _route, "say which adapter a text goes to"))
     retrieve = command("retrieve", _retrieve, "search the corpora")
-    questions(retrieve)
+    asking(retrieve)
     retrieve.add_argument("--corpus", action="append", default=[], help="search this corpus only; may be repeated")
     retrieve.add_argument("-k", type=int, default=5, help="number of passages")
     ingest = command("ingest", _ingest, "bring the index in step with the corpora")
@@ -333,9 +313,12 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = command("evaluate", _evaluate, "judge an adapter on a file")
     evaluate.add_argument("--adapter", required=True, help="the adapter")
     evaluate.add_argument("--data", type=Path, required=True, help="CoNLL, JSON lines or SQuAD JSON, by kind")
-    evaluate.add_argument("--save", action="store_true", help="keep the figures with the version")
     bench = command("bench", _bench, "measure speed, memory and routing on this machine")
     bench.add_argument("--questions", type=Path, help="JSON lines with text or question, for route + retrieve")
+    bench.add_argument("--unanswerable", type=Path, help="JSON lines with questions that no document answers")
+    bench.add_argument(
+        "--retrieval", type=Path, action="append", help="own labelled JSON lines or SQuAD JSON; may be repeated"
+    )
     bench.add_argument("--routes", type=Path, help='labelled {"text", "adapter"} JSON lines, for the router')
     bench.add_argument("--adapter", default="restaurant-replies", help="adapter for the decode figures")
     bench.add_argument("--text", default="A comida estava ótima, mas demorou uma hora e veio fria.", help="its input")

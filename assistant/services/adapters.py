@@ -86,7 +86,7 @@ class AdaptersService:
     def attach(self, engine: Engine) -> None:
         """Make the live adapters resident in the engine; what it refuses is noted and not live."""
         adapters = self.live()
-        failures = engine.set_adapters([_files(adapter) for adapter in adapters.values()])
+        failures = engine.set_adapters([files_of(adapter) for adapter in adapters.values()])
         refused = {failure.key: _refusal(failure) for failure in failures}
         with self._lock:
             self._live = MappingProxyType({name: a for name, a in adapters.items() if a.version.key not in refused})
@@ -165,7 +165,8 @@ def _refusal(failure: LoadFailure) -> Localized:
     )
 
 
-def _files(adapter: LiveAdapter) -> AdapterFiles:
+def files_of(adapter: LiveAdapter) -> AdapterFiles:
+    """What an engine needs to make a version resident."""
     card, version = adapter.card, adapter.version
     return AdapterFiles(
         key=version.key,

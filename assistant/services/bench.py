@@ -15,7 +15,8 @@ from typing import Any
 from assistant.engines.base import Engine, GenerationRequest, complete
 from assistant.routing.evaluation import evaluate
 from assistant.routing.router import RouterExample
-from assistant.services.chat import AskRequest, ChatService, Retrieval
+from assistant.services.chat import ChatService, Retrieval
+from assistant.services.request import AskRequest
 from assistant.services.routing import RoutingService
 from assistant.training.formats import read_jsonl
 from assistant.types import Answered

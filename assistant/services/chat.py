@@ -12,10 +12,10 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from assistant.engines.base import Delta, Engine, Finished, FinishReason, GenerationRequest
+from assistant.engines.base import Delta, Engine, Finished, GenerationRequest
 from assistant.errors import InputRejected
 from assistant.generation import extraction
-from assistant.generation.attempts import Verdict, after, attempts, judge, names_a_past_date
+from assistant.generation.attempts import Attempt, Verdict, after, attempts, judge, names_a_past_date
 from assistant.generation.citations import QuoteGate, check
 from assistant.generation.prompt import (
     Budget,
@@ -29,9 +29,9 @@ from assistant.models.catalog import PromptFormat
 from assistant.models.prompt_format import ABSTENTION
 from assistant.routing.router import Pin
 from assistant.services.adapters import AdaptersService, LiveAdapter
+from assistant.services.request import AUTOMATIC, NO_ADAPTER, AskRequest, Run
 from assistant.types import (
     AdapterKind,
-    Answer,
     Answered,
     Entity,
     Event,
@@ -41,14 +41,8 @@ from assistant.types import (
     Route,
     Routed,
     Source,
-    Timings,
-    TokenDelta,
     Turn,
-    Usage,
 )
-
-AUTOMATIC = "auto"  # AskRequest.adapter: the router decides
-NO_ADAPTER = "none"  # AskRequest.adapter: the base alone
 
 _OUT_OF_SCOPE = {
     "pt": "Não sei fazer isso. Posso responder perguntas sobre os seus documentos e usar os adaptadores desta página.",
@@ -56,23 +50,6 @@ _OUT_OF_SCOPE = {
 }
 _BASE_TEMPLATE = "{documents}{history}Pergunta: {input}\nResposta:"
 _BASE_TOKENS = 96  # a pretrained base alone does not know when to end
-
-
-@dataclass(frozen=True, slots=True)
-class AskRequest:
-    """One question with everything that belongs to its visitor.
-
-    `adapter` is "auto", "none" or a name; `corpora` None searches all, () asks without documents.
-    """
-
-    question: str
-    history: tuple[Turn, ...] = ()
-    adapter: str = AUTOMATIC
-    corpora: tuple[str, ...] | None = None
-    language: str = "pt"
-    max_tokens: int | None = None
-    temperature: float = 0.0
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +107,7 @@ class ChatService:
         engine fails. Closing the iterator or setting `cancel` stops the engine.
         """
         self._accept(request.question)
-        run = _Run(request, cancel or threading.Event())
+        run = Run(request, cancel or threading.Event())
         route = self._router.route(request.question, request.history, _pin(request.adapter), request.language)
         live = self._adapters.live().get(route.adapter or "")
         run.routed(route)
@@ -157,7 +134,7 @@ class ChatService:
                 "ASSISTANT_MAX_QUESTION_CHARS.",
             )
 
-    def _chat(self, run: _Run, live: LiveAdapter | None) -> Iterator[Event]:
+    def _chat(self, run: Run, live: LiveAdapter | None) -> Iterator[Event]:
         request = run.request
         nearest: tuple[Source, ...] = ()
         if request.corpora != ():
@@ -171,7 +148,7 @@ class ChatService:
                 return
         yield from self._undocumented(run, live, nearest)
 
-    def _undocumented(self, run: _Run, live: LiveAdapter | None, nearest: tuple[Source, ...]) -> Iterator[Event]:
+    def _undocumented(self, run: Run, live: LiveAdapter | None, nearest: tuple[Source, ...]) -> Iterator[Event]:
         """Small talk, an abstention, or, where the visitor wants no documents, the base's own guess."""
         unwanted = run.request.corpora == ()
         # A base alone does not understand "no documents": it is asked as if there were no such thing.
@@ -194,7 +171,7 @@ class ChatService:
         sources = nearest if checked.outcome is Outcome.ABSTAINED else ()
         yield Answered(run.answer(checked.text, checked.outcome, sources=sources, dropped=checked.dropped))
 
-    def _retrieve(self, run: _Run) -> tuple[tuple[Source, ...], bool]:
+    def _retrieve(self, run: Run) -> tuple[tuple[Source, ...], bool]:
         """The nearest passages, and whether some is close enough to answer from."""
         request = run.request
         started = time.perf_counter()
@@ -205,43 +182,46 @@ class ChatService:
         run.retrieved((time.perf_counter() - started) * 1000)
         return sources_of(passages), relevant
 
-    def _grounded(self, run: _Run, live: LiveAdapter | None, sources: tuple[Source, ...]) -> Iterator[Event]:
+    def _grounded(self, run: Run, live: LiveAdapter | None, sources: tuple[Source, ...]) -> Iterator[Event]:
         """Attempts until one answers from its passages; nothing of an attempt given up is shown."""
         past = names_a_past_date(run.request.question)
         left = [replace(attempt, settled=past) for attempt in attempts(sources)]
-        output, attempt = "", left[0]
-        while left:
+        while True:
             attempt, *left = left
-            output, verdict, gate = "", Verdict.OPEN, QuoteGate()
-            pieces = self._generate(run, live, attempt.sources)
-            for piece in pieces:
-                output += piece
-                if verdict is Verdict.OPEN:
-                    verdict = judge(output, attempt, sources)
-                if verdict is Verdict.SUPERSEDED or (verdict is Verdict.SILENT and left):
-                    break
-                if shown := gate.feed(piece) if verdict is not Verdict.OPEN else gate.hold(piece):
-                    yield run.shown(shown)
-            pieces.close()
-            if verdict is Verdict.GOOD or run.cancel.is_set():
+            tried = yield from self._try(run, live, attempt, sources, last=not left)
+            if tried.verdict is Verdict.GOOD or run.cancel.is_set():
                 break
-            left = after(verdict, output, attempt, sources, left)
-        if rest := gate.flush():
+            left = after(tried.verdict, tried.output, attempt, sources, left)
+            if not left:
+                break
+        if rest := tried.gate.flush():
             yield run.shown(rest)
-        checked = check(output, attempt.sources, run.request.question)
+        checked = check(tried.output, attempt.sources, run.request.question)
         found = {source.marker: source for source in checked.sources}
         kept = tuple(found.get(source.marker, source) for source in sources)
-        yield Answered(
-            run.answer(
-                checked.text,
-                checked.outcome,
-                sources=() if checked.outcome is Outcome.UNGROUNDED else kept,
-                dropped=checked.dropped,
-            )
-        )
+        shown = () if checked.outcome is Outcome.UNGROUNDED else kept
+        yield Answered(run.answer(checked.text, checked.outcome, sources=shown, dropped=checked.dropped))
+
+    def _try(
+        self, run: Run, live: LiveAdapter | None, attempt: Attempt, sources: tuple[Source, ...], *, last: bool
+    ) -> Generator[Event, None, _Tried]:
+        """Generate from the passages of one attempt; stops where another attempt will be better."""
+        tried = _Tried()
+        pieces = self._generate(run, live, attempt.sources)
+        for piece in pieces:
+            tried.output += piece
+            if tried.verdict is Verdict.OPEN:
+                tried.verdict = judge(tried.output, attempt, sources)
+            if tried.verdict is Verdict.SUPERSEDED or (tried.verdict is Verdict.SILENT and not last):
+                break
+            gate = tried.gate
+            if shown := gate.feed(piece) if tried.verdict is not Verdict.OPEN else gate.hold(piece):
+                yield run.shown(shown)
+        pieces.close()
+        return tried
 
     def _generate(
-        self, run: _Run, live: LiveAdapter | None, sources: tuple[Source, ...] | None
+        self, run: Run, live: LiveAdapter | None, sources: tuple[Source, ...] | None
     ) -> Generator[str, None, None]:
         """The text for a question with these passages shown; None asks as if documents did not exist."""
         request = run.request
@@ -251,7 +231,7 @@ class ChatService:
         built = grounded_prompt(template, request.question, sources, history, self._budget(limit))
         yield from self._stream(run, built.text, live, limit)
 
-    def _reply(self, run: _Run, live: LiveAdapter) -> Iterator[Event]:
+    def _reply(self, run: Run, live: LiveAdapter) -> Iterator[Event]:
         limit = run.request.max_tokens or live.card.max_tokens
         prompt = plain_prompt(live.card.template, run.request.question, self._budget(limit))
         output = ""
@@ -261,7 +241,7 @@ class ChatService:
         text, dropped = keep_honest(output, run.request.question)
         yield Answered(run.answer(text, Outcome.REPLIED, dropped=dropped))
 
-    def _extract(self, run: _Run, live: LiveAdapter) -> Iterator[Event]:
+    def _extract(self, run: Run, live: LiveAdapter) -> Iterator[Event]:
         entities: list[Entity] = []
         dropped = 0
         limit = run.request.max_tokens or live.card.max_tokens
@@ -282,7 +262,7 @@ class ChatService:
         )
         yield Answered(answer)
 
-    def _stream(self, run: _Run, prompt: str, live: LiveAdapter | None, limit: int) -> Iterator[str]:
+    def _stream(self, run: Run, prompt: str, live: LiveAdapter | None, limit: int) -> Iterator[str]:
         request = run.request
         templated = self._options.prompt_format is PromptFormat.TEMPLATE and live is None
         generation = GenerationRequest(
@@ -310,57 +290,9 @@ def _pin(choice: str) -> Pin | None:
 
 
 @dataclass
-class _Run:
-    """What one call of `ask` has measured so far."""
+class _Tried:
+    """What one attempt gave: its text, what that means, and what of it waits to be shown."""
 
-    request: AskRequest
-    cancel: threading.Event
-    started: float = field(default_factory=time.perf_counter)
-    timings: Timings = field(default_factory=Timings)
-    usage: Usage = field(default_factory=Usage)
-    route: Route | None = None
-    stopped: bool = False
-
-    def _now(self) -> float:
-        return (time.perf_counter() - self.started) * 1000
-
-    def routed(self, route: Route) -> None:
-        self.route = route
-        self.timings = replace(self.timings, route=self._now())
-
-    def retrieved(self, milliseconds: float) -> None:
-        self.timings = replace(self.timings, retrieve=milliseconds)
-
-    def shown(self, text: str) -> TokenDelta:
-        """The event of a piece of text; the first one is what the visitor waited for."""
-        if not self.timings.first_token:
-            self.timings = replace(self.timings, first_token=self._now())
-        return TokenDelta(text)
-
-    def finished(self, item: Finished) -> None:
-        self.usage = self.usage + item.usage
-        self.stopped = self.stopped or item.reason is FinishReason.CANCELLED
-
-    def answer(
-        self,
-        text: str,
-        outcome: Outcome,
-        *,
-        sources: tuple[Source, ...] = (),
-        entities: tuple[Entity, ...] = (),
-        dropped: int = 0,
-    ) -> Answer:
-        """The finished answer with the measurements of this run."""
-        assert self.route is not None
-        return Answer(
-            question=self.request.question,
-            text=text.strip(),
-            outcome=outcome,
-            route=self.route,
-            sources=sources,
-            entities=entities,
-            usage=self.usage,
-            timings=replace(self.timings, total=self._now()),
-            dropped=dropped,
-            stopped=self.stopped,
-        )
+    output: str = ""
+    verdict: Verdict = Verdict.OPEN
+    gate: QuoteGate = field(default_factory=QuoteGate)

@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from assistant.engines.base import Engine, GenerationRequest, complete
-from assistant.errors import DataError
+from assistant.errors import AdapterBroken, DataError
 from assistant.generation import extraction
 from assistant.generation.citations import Checked, check, fold
 from assistant.generation.prompt import sources_of
 from assistant.generation.verification import keep_honest
 from assistant.models.prompt_format import evidence_block, fill
-from assistant.services.adapters import LiveAdapter
+from assistant.services.adapters import LiveAdapter, files_of
 from assistant.training import evaluate
 from assistant.training.formats import join_tokens, read_conll, read_jsonl, squad_questions
 from assistant.types import AdapterKind, Outcome, Passage
@@ -36,6 +36,16 @@ from assistant.types import AdapterKind, Outcome, Passage
 _CONTEXT_CHARS = 2_000  # of a judged paragraph; a longer one is cut, as a store would cut it
 
 Progress = Callable[[int, int], None]
+
+
+def progress_lines(say: Callable[[str], None]) -> Progress:
+    """A `Progress` that says a line every 50 items and at the end."""
+
+    def progress(done: int, total: int) -> None:
+        if done % 50 == 0 or done == total:
+            say(f"{done}/{total}")
+
+    return progress
 
 
 class EvaluationService:
@@ -61,6 +71,18 @@ class EvaluationService:
             **figures,
             "seconds": round(time.perf_counter() - started, 2),
         }
+
+    def judge(self, candidate: LiveAdapter, data: Path, progress: Progress) -> dict[str, Any]:
+        """Judge a version that is not registered yet: it becomes the only resident adapter.
+
+        Raises `AdapterBroken` when the engine refuses it, as it does an adapter that changes nothing.
+        """
+        for failure in self._engine.set_adapters([files_of(candidate)]):
+            raise AdapterBroken(
+                f"The trained {failure.key} is not published: {failure.reason}.",
+                pt=f"{failure.key}, recém-treinado, não foi publicado: {failure.reason_pt or failure.reason}.",
+            )
+        return self.evaluate(candidate, data, progress)
 
     def _outputs(self, adapter: LiveAdapter, prompts: Sequence[str], progress: Progress) -> list[str]:
         """Greedy completions in the order of the prompts."""

@@ -1,6 +1,6 @@
-"""From a recipe to a registered version: data, job, conversion, manifest.
+"""From a recipe to a registered version: data, job, conversion, judgement, manifest.
 
-Knows the order of these steps and that the manifest is written last. Refuses to know the loop and
+Knows the order of these steps and that a version, once published, never changes. Refuses to know the loop and
 the formats of data.
 """
 
@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
 from pathlib import Path
+from typing import Any
 
-from assistant.errors import AdapterBroken, ConfigurationError
+from assistant.errors import ConfigurationError, StorageError
 from assistant.models.catalog import BaseModel
 from assistant.models.gguf_export import export_adapter_gguf
 from assistant.models.provision import fingerprint, provision_checkpoint
+from assistant.services.adapters import LiveAdapter
 from assistant.stores.manifests import AdapterRegistry, Manifest, Version, check_name, sha256_of
 from assistant.training.config import Recipe, read_recipe
 from assistant.training.dataset import Example, data_hash, split
@@ -28,6 +30,7 @@ from assistant.training.public_data import locate
 _LIBRARIES = ("torch", "transformers", "peft", "gguf")
 _VALIDATION_SHARE = 0.05  # of the training data, where a recipe names no validation files
 _MAX_VALIDATION = 150  # examples; the curve needs no more, and each look costs time
+Judge = Callable[[LiveAdapter, Path], Mapping[str, Any]]
 PUBLIC = "public:"  # prefix of files that lie in the folder of public data sets
 
 
@@ -42,11 +45,13 @@ class TrainingData:
 class TrainingService:
     """Trains adapters of one base."""
 
-    def __init__(self, registry: AdapterRegistry, base: BaseModel, var: Path, public_data: Path) -> None:
+    def __init__(self, registry: AdapterRegistry, base: BaseModel, var: Path, public_data: Path, judge: Judge) -> None:
+        """`judge` runs a candidate, not yet registered, over a data file and returns its figures."""
         self._registry = registry
         self._base = base
         self._var = var
         self._public = public_data
+        self._judge = judge
 
     def data(self, name: str) -> TrainingData:
         """Read the data of an adapter's recipe; raises `DataError` naming file and line."""
@@ -82,31 +87,44 @@ class TrainingService:
         with (folder / "events.jsonl").open("a", encoding="utf-8", buffering=1) as log:
             run = TrainingRun(folder, checkpoint, recipe, self._base.target_modules, _reporter(log.write, progress))
             trained = run.run(data.train, data.validation, self._base.name)
-        return self.register(name, trained, checkpoint, str(header["data_hash"]))
+        staged = self._stage(name, trained, checkpoint)
+        evaluation: Mapping[str, Any] = {}
+        if recipe.data.test:
+            progress(f"judging version {staged.number} on {recipe.data.test}")
+            (test,) = self._paths(name, [recipe.data.test])
+            evaluation = self._judge(LiveAdapter(self._registry.card(name), staged), test)
+        return self._publish(staged, str(header["data_hash"]), evaluation)
 
-    def register(self, name: str, trained: Path, checkpoint: Path, digest: str) -> Version:
-        """Make a trained PEFT folder a version: copy, convert to GGUF, check, manifest, rename."""
+    def _stage(self, name: str, trained: Path, checkpoint: Path) -> Version:
+        """A trained PEFT folder and its GGUF twin in a folder that is no version yet."""
         number = self._registry.next_number(name)
-        staged = self._registry.folder / name / "versions" / f".{number:04d}-staged"
-        shutil.rmtree(staged, ignore_errors=True)
-        staged.mkdir(parents=True)
-        for file in ("adapter_config.json", "adapter_model.safetensors"):
-            shutil.copyfile(trained / file, staged / file)
-        export_adapter_gguf(staged, checkpoint, staged / "adapter.gguf")
-        files = {path.name: sha256_of(path) for path in sorted(staged.iterdir())}
-        if "adapter.gguf" not in files:
-            raise AdapterBroken(f"The conversion of {trained} to GGUF left no file.")
+        folder = self._registry.folder / name / "versions" / f".{number:04d}-staged"
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            for file in ("adapter_config.json", "adapter_model.safetensors"):
+                shutil.copyfile(trained / file, folder / file)
+        except OSError as error:
+            raise StorageError(
+                f"The version folder {folder} could not be written: {error}. Free space and go on with the same --job.",
+                pt=f"Não foi possível gravar {folder}. Libere espaço e continue com o mesmo --job.",
+            ) from error
+        export_adapter_gguf(folder, checkpoint, folder / "adapter.gguf")
+        return Version(name, number, self._base.name, folder)
+
+    def _publish(self, staged: Version, digest: str, evaluation: Mapping[str, Any]) -> Version:
         manifest = Manifest(
-            adapter=name,
-            number=number,
-            base=self._base.name,
+            adapter=staged.adapter,
+            number=staged.number,
+            base=staged.base,
             base_fingerprint=fingerprint(self._base, self._var / "models"),
             data_hash=digest,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            files=files,
+            files={path.name: sha256_of(path) for path in sorted(staged.path.iterdir())},
             libraries={library: package_version(library) for library in _LIBRARIES},
+            scores={key: float(value) for key, value in evaluation.items() if isinstance(value, (int, float))},
         )
-        return self._registry.publish(staged, manifest)
+        return self._registry.publish(staged.path, manifest, evaluation)
 
     def jobs(self) -> list[Path]:
         """Job folders, newest first."""

@@ -13,7 +13,7 @@ import re
 import shutil
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -230,37 +230,25 @@ class AdapterRegistry:
         numbers = [int(m[1]) for p in folder.glob("*") if (m := _VERSION.fullmatch(p.name))]
         return max(numbers, default=0) + 1
 
-    def publish(self, staged: Path, manifest: Manifest) -> Version:
-        """Write the manifest into the staged folder, last, and rename it into place."""
+    def publish(self, staged: Path, manifest: Manifest, evaluation: Mapping[str, Any]) -> Version:
+        """Complete the staged folder, the manifest last, and rename it into place.
+
+        `evaluation` is kept whole as `evaluation.json`; an empty one leaves no file.
+        """
         target = self._folder / manifest.adapter / "versions" / f"{manifest.number:04d}-{manifest.base}"
-        document = {
-            "adapter": manifest.adapter,
-            "number": manifest.number,
-            "base": manifest.base,
-            "base_fingerprint": manifest.base_fingerprint,
-            "data_hash": manifest.data_hash,
-            "created": manifest.created,
-            "files": dict(manifest.files),
-            "libraries": dict(manifest.libraries),
-            "scores": dict(manifest.scores),
-        }
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(staged / "manifest.toml", tomlkit.dumps(document))
+            if evaluation:
+                text = json.dumps(dict(evaluation), ensure_ascii=False, indent=1)
+                write_atomically(staged / "evaluation.json", f"{text}\n")
+            write_atomically(staged / "manifest.toml", tomlkit.dumps(asdict(manifest)))
             shutil.move(staged, target)
         except OSError as error:
-            raise StorageError(f"The version {target} could not be written: {error}.") from error
+            raise StorageError(
+                f"The version {target} could not be written: {error}.",
+                pt=f"Não foi possível gravar a versão {target}. Verifique o espaço e as permissões do disco.",
+            ) from error
         return Version(manifest.adapter, manifest.number, manifest.base, target)
-
-    def save_scores(self, version: Version, figures: Mapping[str, Any]) -> None:
-        """Keep an evaluation with its version: all of it as evaluation.json, its numbers as `scores`."""
-        scores = {key: float(value) for key, value in figures.items() if isinstance(value, (int, float))}
-        text = json.dumps(dict(figures), ensure_ascii=False, indent=1)
-        write_atomically(version.path / "evaluation.json", text)
-        path = version.path / "manifest.toml"
-        document = tomlkit.parse(path.read_text("utf-8"))
-        document["scores"] = scores
-        write_atomically(path, tomlkit.dumps(document))
 
     def activate(self, name: str, number: int) -> None:
         """Make a version live by changing `active` in the card; 0 retires the adapter."""

@@ -19,13 +19,15 @@ class DataConfig:
     """Where the examples come from.
 
     `source` names a reader of `assistant.training.formats`; `files` are paths relative to the
-    adapter's folder or, with the prefix "public:", to the folder of public data sets. `limit` caps
-    the number of examples (0: all).
+    adapter's folder or, with the prefix "public:", to the folder of public data sets. `validation`
+    files draw the loss curve; a new version is judged on `test` before it is published (empty: it is
+    not). `limit` caps the number of examples (0: all).
     """
 
     source: str
     files: tuple[str, ...]
     validation: tuple[str, ...] = ()
+    test: str = ""
     limit: int = 0
 
 
@@ -104,6 +106,7 @@ def read_recipe(path: Path) -> Recipe:
             str(data["source"]),
             tuple(data["files"]),
             tuple(data.get("validation", ())),
+            str(data.get("test", "")),
             int(data.get("limit", 0)),
         ),
         LoraSettings(**lora),

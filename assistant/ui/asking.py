@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
 from assistant.errors import AssistantError, InputRejected
-from assistant.services.chat import AskRequest
+from assistant.services.request import AskRequest
 from assistant.stores.conversations import Exchange
 from assistant.types import Answered, Event, Retrieved, Routed, Turn
 from assistant.ui.render import Progress

@@ -16,7 +16,7 @@ from typing import Any
 import gradio as gr
 
 from assistant.errors import AssistantError
-from assistant.services.chat import AskRequest
+from assistant.services.request import AskRequest
 from assistant.stores.conversations import Exchange
 from assistant.ui import comparison, render, sources
 from assistant.ui.asking import Order, follow, to_request

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from assistant.services.chat import AskRequest
+from assistant.services.request import AskRequest
 from assistant.stores.conversations import Exchange
 from assistant.types import Outcome
 from assistant.ui import entities, formats, render

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from assistant.services.adapters import AdapterInfo
-from assistant.services.chat import AskRequest
 from assistant.services.corpora import Corpus, Progress
+from assistant.services.request import AskRequest
 from assistant.stores.conversations import ConversationStore
 from assistant.stores.manifests import Localized
 from assistant.types import Event, Passage

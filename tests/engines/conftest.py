@@ -10,9 +10,9 @@ import pytest
 
 from assistant.engines.base import AdapterFiles, Engine, GenerationRequest
 from assistant.engines.scripted import ScriptedEngine
+from tests.tiny import write_base_config
 
 from .loras import write_gguf, write_lora
-from .tiny import write_base_config, write_tiny_checkpoint
 
 PROBE = "Pergunta: qual é a capital?\nResposta:"
 PROMPT = "O rato roeu a roupa do rei de Roma e depois"
@@ -25,11 +25,6 @@ class Case:
 
     engine: Engine
     adapters: dict[str, AdapterFiles]
-
-
-@pytest.fixture(scope="session")
-def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
 
 
 @pytest.fixture(scope="session")

@@ -18,10 +18,10 @@ from assistant.engines.gguf_header import Header, HeaderError, adapter_fault, re
 from assistant.engines.llama_cpp import LlamaCppEngine
 from assistant.engines.llama_server import LlamaServer, ServerOptions
 from assistant.errors import GenerationError, ModelUnavailable
+from tests.tiny import write_base_config
 
 from .conftest import PROBE, PROMPT, open_llama
 from .loras import write_gguf, write_lora
-from .tiny import write_base_config
 
 
 @pytest.fixture(scope="module")

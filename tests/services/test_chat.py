@@ -7,7 +7,8 @@ import pytest
 from assistant.engines.base import GenerationRequest
 from assistant.engines.scripted import ScriptedEngine
 from assistant.errors import AdapterNotFound, InputRejected
-from assistant.services.chat import AskRequest, ChatOptions, ChatService
+from assistant.services.chat import ChatOptions, ChatService
+from assistant.services.request import AskRequest
 from assistant.types import Answered, Outcome, Retrieved, Routed, RouteOrigin, TokenDelta, Turn
 
 MOONS = "Qual o planeta com mais luas no sistema solar?"

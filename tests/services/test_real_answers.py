@@ -2,7 +2,7 @@
 
 import pytest
 
-from assistant.services.chat import AskRequest
+from assistant.services.request import AskRequest
 from assistant.types import Answered, Outcome
 
 from .test_chat import MOONS, REVIEW, RULING

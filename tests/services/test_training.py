@@ -12,6 +12,7 @@ RECIPE = """
 [data]
 source = "pairs"
 files = ["data/heldout.jsonl"]
+test = "data/few.jsonl"
 limit = 4
 [lora]
 r = 2
@@ -27,6 +28,10 @@ evaluate_every = 100
 def test_training_leaves_a_new_version_that_can_go_live(home, base_checkpoint):
     assistant = build(Settings.load(home=home, engine="llama_cpp"))
     (home / "adapters" / "restaurant-replies" / "recipe.toml").write_text(RECIPE, "utf-8")
+    few = home / "adapters" / "restaurant-replies" / "data" / "few.jsonl"
+    few.write_text(
+        json.dumps({"review": "A sopa veio fria.", "reply": "Desculpe.", "aspects": ["sopa"]}) + "\n", "utf-8"
+    )
     before = assistant.registry.active("restaurant-replies")
     lines = []
     version = assistant.training.train("restaurant-replies", lines.append)
@@ -36,6 +41,9 @@ def test_training_leaves_a_new_version_that_can_go_live(home, base_checkpoint):
     manifest = assistant.registry.manifest(version)
     assert manifest.base_fingerprint == assistant.base.sha256
     assert set(manifest.files) == {"adapter_config.json", "adapter_model.safetensors", "adapter.gguf"}
+    assert manifest.scores["n"] == 1.0, "a version is judged before it is published"
+    judged = json.loads((version.path / "evaluation.json").read_text("utf-8"))
+    assert judged["version"] == version.label and judged["outputs"][0]["review"] == "A sopa veio fria."
     (job,) = assistant.training.jobs()
     events = [json.loads(line) for line in (job / "events.jsonl").read_text().splitlines()]
     assert [e["event"] for e in events] == ["step"] * len(events) and events

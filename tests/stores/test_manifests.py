@@ -1,5 +1,6 @@
 """Cards and versions: what is complete, what is damaged, what is refused, and why."""
 
+import json
 import shutil
 
 import pytest
@@ -28,13 +29,15 @@ def registry(tmp_path):
     return AdapterRegistry(tmp_path / "adapters")
 
 
-def publish(registry, content=b"weights"):
+def publish(registry, content=b"weights", evaluation=None):
     number = registry.next_number("meu")
     staged = registry.folder / "meu" / "versions" / f".{number:04d}-staged"
     staged.mkdir(parents=True)
     (staged / "adapter.gguf").write_bytes(content)
     files = {"adapter.gguf": sha256_of(staged / "adapter.gguf")}
-    return registry.publish(staged, Manifest("meu", number, "base", "f" * 64, "d" * 64, "2026-01-01", files))
+    return registry.publish(
+        staged, Manifest("meu", number, "base", "f" * 64, "d" * 64, "2026-01-01", files), evaluation or {}
+    )
 
 
 def test_a_published_version_is_listed_read_and_sound(registry):
@@ -43,6 +46,12 @@ def test_a_published_version_is_listed_read_and_sound(registry):
     assert registry.active("meu") == version
     assert registry.manifest(version).base_fingerprint == "f" * 64
     registry.verify(version)
+
+
+def test_the_evaluation_is_part_of_the_version(registry):
+    version = publish(registry, evaluation={"micro_f1": 0.5})
+    assert json.loads((version.path / "evaluation.json").read_text("utf-8")) == {"micro_f1": 0.5}
+    assert not (publish(registry).path / "evaluation.json").exists()
 
 
 def test_a_folder_without_manifest_does_not_exist_but_keeps_its_number(registry):

@@ -16,39 +16,9 @@ TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 WORDS = [f"palavra{i}" for i in range(40)]
 EXAMPLES = [Example(f"{WORDS[i]} {WORDS[(3 * i) % 40]}", f" {WORDS[(i + 1) % 40]}") for i in range(32)]
 SETTINGS = TrainingSettings(
-    epochs=3, learning_rate=0.02, batch_tokens=40, max_length=64, checkpoint_every=4, evaluate_every=10
+    epochs=3, learning_rate=0.02, batch_tokens=128, max_length=64, checkpoint_every=4, evaluate_every=10
 )
 RECIPE = Recipe(DataConfig("pairs", ("x",)), LoraSettings(r=4, lora_alpha=8, lora_dropout=0.1), SETTINGS)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedTokenizerFast
-
-    folder = tmp_path_factory.mktemp("tiny")
-    vocabulary = {word: i for i, word in enumerate(["<pad>", "<eos>", "<bos>", "<unk>", *WORDS])}
-    inner = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    inner.pre_tokenizer = pre_tokenizers.Whitespace()
-    PreTrainedTokenizerFast(
-        tokenizer_object=inner, pad_token="<pad>", eos_token="<eos>", bos_token="<bos>", unk_token="<unk>"
-    ).save_pretrained(folder)
-    torch.manual_seed(0)
-    config = Gemma3TextConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        head_dim=16,
-        max_position_embeddings=64,
-        pad_token_id=0,
-        eos_token_id=1,
-        bos_token_id=2,
-    )
-    Gemma3ForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
-    return folder
 
 
 class Killed(Exception):
@@ -67,8 +37,8 @@ def train(checkpoint, folder, recipe=RECIPE, kill_at=0, examples=EXAMPLES):
     return run.run(examples, EXAMPLES[:8], "tiny"), events
 
 
-def test_the_loss_falls_and_peft_files_in_half_precision_are_left(checkpoint, tmp_path):
-    trained, events = train(checkpoint, tmp_path)
+def test_the_loss_falls_and_peft_files_in_half_precision_are_left(tiny_checkpoint, tmp_path):
+    trained, events = train(tiny_checkpoint, tmp_path)
     steps = [e for e in events if isinstance(e, Step)]
     assert steps[-1].step == steps[-1].steps
     assert sum(s.loss for s in steps[-5:]) < sum(s.loss for s in steps[:5])
@@ -80,28 +50,28 @@ def test_the_loss_falls_and_peft_files_in_half_precision_are_left(checkpoint, tm
     assert (config["r"], config["base_model_name_or_path"]) == (4, "tiny")
 
 
-def test_a_killed_run_goes_on_to_the_very_same_weights(checkpoint, tmp_path):
-    whole, _ = train(checkpoint, tmp_path / "whole")
+def test_a_killed_run_goes_on_to_the_very_same_weights(tiny_checkpoint, tmp_path):
+    whole, _ = train(tiny_checkpoint, tmp_path / "whole")
     with pytest.raises(Killed):
-        train(checkpoint, tmp_path / "killed", kill_at=7)
-    resumed, events = train(checkpoint, tmp_path / "killed")
+        train(tiny_checkpoint, tmp_path / "killed", kill_at=7)
+    resumed, events = train(tiny_checkpoint, tmp_path / "killed")
     assert events[0].step == 5, "the last checkpoint was written after step 4"
     ours, theirs = (load_file(f / "adapter_model.safetensors") for f in (resumed, whole))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
-def test_a_checkpoint_of_other_settings_is_refused(checkpoint, tmp_path):
+def test_a_checkpoint_of_other_settings_is_refused(tiny_checkpoint, tmp_path):
     with pytest.raises(Killed):
-        train(checkpoint, tmp_path, kill_at=7)
+        train(tiny_checkpoint, tmp_path, kill_at=7)
     other = replace(RECIPE, training=replace(SETTINGS, learning_rate=0.001))
     with pytest.raises(DataError, match="other settings"):
-        train(checkpoint, tmp_path, other)
+        train(tiny_checkpoint, tmp_path, other)
 
 
-def test_divergence_stops_the_run_with_advice(checkpoint, tmp_path):
+def test_divergence_stops_the_run_with_advice(tiny_checkpoint, tmp_path):
     wild = replace(RECIPE, training=replace(SETTINGS, learning_rate=1e30, warmup=0.0, max_grad_norm=1e3))
     with pytest.raises(DataError, match="Lower learning_rate"):
-        train(checkpoint, tmp_path, wild)
+        train(tiny_checkpoint, tmp_path, wild)
     assert not (tmp_path / "adapter").exists()
 
 

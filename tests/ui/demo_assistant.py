@@ -13,8 +13,8 @@ from pathlib import Path
 
 from assistant.errors import DocumentRefused, GenerationError
 from assistant.services.adapters import AdapterInfo
-from assistant.services.chat import AskRequest
 from assistant.services.corpora import Corpus, CorpusCard, Progress, Stage
+from assistant.services.request import AskRequest
 from assistant.stores.conversations import ConversationStore
 from assistant.stores.manifests import NO_TEXT, Localized
 from assistant.stores.passages import CorpusStats

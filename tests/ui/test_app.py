@@ -11,9 +11,9 @@ import pytest
 from demo_assistant import ADAPTERS, Check, DemoChat
 
 from assistant.errors import ConfigurationError, InputRejected
-from assistant.services.chat import AskRequest
 from assistant.services.corpora import Corpus, CorpusCard, Stage
 from assistant.services.corpora import Progress as Step
+from assistant.services.request import AskRequest
 from assistant.stores.conversations import Exchange
 from assistant.stores.manifests import Localized
 from assistant.stores.passages import CorpusStats
