@@ -27,7 +27,41 @@ def attach(model: Any, settings: LoraSettings, target_modules: Sequence[str]) ->
         target_modules=list(target_modules),
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(model, config)
+    adapted = get_peft_model(model, config)
+    if not settings.use_dora:
+        _fuse(adapted)
+    return adapted
+
+
+def _fuse(model: Any) -> None:
+    """Have every plain LoRA layer add its product in one call, in the type of its input.
+
+    PEFT's own forward converts the input to the adapter's fp32 and back under autocast, then scales
+    and adds in passes of their own: on two cores these took a fifth of a step.
+    """
+    from peft.tuners.lora.layer import Linear
+
+    for module in model.modules():
+        if isinstance(module, Linear):
+            module.cast_input_dtype_enabled = False
+            module.lora_variant.update(dict.fromkeys(module.lora_A, _FusedLora))
+
+
+class _FusedLora:
+    """The forward of a PEFT LoRA variant; everything else stays PEFT's."""
+
+    @staticmethod
+    def forward(module: Any, active_adapter: str, x: Any, result: Any, **_: Any) -> Any:
+        """W x + scaling B A x for `x` (..., in) and `result` = W x (..., out)."""
+        import torch
+
+        down = module.lora_A[active_adapter].weight.to(x.dtype)
+        up = module.lora_B[active_adapter].weight.to(x.dtype)
+        low_rank = torch.nn.functional.linear(module.lora_dropout[active_adapter](x), down)
+        added = torch.addmm(
+            result.flatten(0, -2), low_rank.flatten(0, -2), up.t(), alpha=module.scaling[active_adapter]
+        )
+        return added.view_as(result)
 
 
 def save(model: Any, folder: Path, base_name: str) -> None:
