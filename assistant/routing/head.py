@@ -62,7 +62,7 @@ class Head:
         return {name: float(p) for name, p in zip(self.classes, found, strict=True)}
 
     def save(self, path: Path) -> None:
-        """Write the head as .npz; raises `StorageError`."""
+        """Write the head as .npz."""
         text = {
             "classes": self.classes,
             "spread": self.spread,

@@ -105,7 +105,7 @@ def fit_router(examples: Iterable[RouterExample], embedder: Embedder, cache: Pat
     """Fit a router, or read it from `cache` when these examples were fitted before.
 
     Texts that come twice count once, and blank ones not at all. With fewer than two classes there
-    is nothing to learn and every text is rejected. Raises `StorageError` when the cache cannot be written.
+    is nothing to learn and every text is rejected.
     """
     unique = {e.text: e for e in examples if features.fold(features.clip(e.text))}
     kept = sorted(unique.values(), key=lambda e: (e.adapter or "", e.text))
@@ -206,6 +206,12 @@ _FOLLOW_UP_REASON = Localized("continua a conversa", "continues the conversation
 _NONE_REASON = Localized("nenhum adaptador combina com o pedido", "no adapter fits this request")
 _PINNED_REASON = Localized("escolhido por você", "chosen by you")
 _PINNED_NONE_REASON = Localized("sem adaptador, por sua escolha", "no adapter, by your choice")
+
+
+def tried_route(adapter: str, version: str, language: str = "pt") -> Route:
+    """The route of a question that names the version it wants: no router is asked."""
+    reason = _PINNED_REASON.get(language)
+    return Route(adapter, version, 1.0, 0.0, False, {}, reason, RouteOrigin.PINNED)
 
 
 def _stays(text: str, decision: Decision, current: str) -> bool:

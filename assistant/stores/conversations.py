@@ -66,7 +66,8 @@ class ConversationStore:
                 pt=f"A pasta {file.parent} não pode ser criada. Libere espaço no disco e confira as permissões.",
             ) from error
         with self._open() as db:
-            db.execute("PRAGMA journal_mode = WAL")
+            # No write-ahead log: it makes files beside this one even to read, which a full disk refuses.
+            db.execute("PRAGMA journal_mode = DELETE")
             db.executescript(_SCHEMA)
 
     def list(self, visitor: str) -> tuple[Conversation, ...]:

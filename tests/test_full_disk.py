@@ -1,0 +1,129 @@
+"""A disk that is really full: a message with the way out, nothing lost, and it goes on once there is room."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from assistant.bootstrap import build
+from assistant.errors import StorageError
+from assistant.retrieval import lexical
+from assistant.services.corpora import CorporaService
+from assistant.services.request import AskRequest
+from assistant.settings import Settings
+from assistant.stores.conversations import ConversationStore, Exchange
+from assistant.stores.manifests import AdapterRegistry
+from assistant.stores.passages import PassageStore
+from assistant.types import Answered
+
+CARD = """title = { pt = "Notas", en = "Notes" }
+description = { pt = "Notas.", en = "Notes." }
+"""
+
+
+class SmallDisk:
+    """A file system of its own with a little room, and a file that takes what is left of it."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def fill(self):
+        with (self.path / "filler").open("wb", buffering=0) as file:
+            for size in (65_536, 4_096, 1):
+                try:
+                    while file.write(bytes(size)) == size:
+                        pass
+                except OSError:
+                    continue
+
+    def free(self):
+        (self.path / "filler").unlink()
+
+
+@pytest.fixture
+def disk(tmp_path):
+    path = tmp_path / "disk"
+    path.mkdir()
+    mount = shutil.which("mount")
+    if mount is None or subprocess.run([mount, "-t", "tmpfs", "-o", "size=2m", "tmpfs", path]).returncode:
+        pytest.skip("a small disk can be mounted by root only")
+    yield SmallDisk(path)
+    subprocess.run([shutil.which("umount") or "umount", "-l", path], check=True)
+
+
+def test_a_conversation_that_cannot_be_saved_leaves_the_older_ones(disk):
+    store = ConversationStore(disk.path / "conversations.sqlite")
+    kept = store.save("visitor-key-0123456789", None, (Exchange("a primeira pergunta"),))
+    disk.fill()
+    with pytest.raises(StorageError) as caught:
+        store.save("visitor-key-0123456789", None, (Exchange("x" * 300_000),))
+    assert "espaço" in caught.value.text("pt")
+    assert [c.id for c in store.list("visitor-key-0123456789")] == [kept]
+    disk.free()
+    assert store.save("visitor-key-0123456789", None, (Exchange("x" * 300_000),))
+
+
+def test_an_ingestion_that_meets_a_full_disk_goes_on_later_without_embedding_again(disk, embedder):
+    folder = disk.path / "corpora" / "notas"
+    (folder / "documents").mkdir(parents=True)
+    (folder / "corpus.toml").write_text(CARD, "utf-8")
+    (folder / "documents" / "um.md").write_text("O mel cura por noventa dias.", "utf-8")
+    store = PassageStore(disk.path / "index", embedder.name, embedder.dimension, lexical.terms)
+    service = CorporaService(disk.path / "corpora", store, embedder)
+    list(service.ingest())
+    (folder / "documents" / "dois.md").write_text("\n\n".join(f"# Parte {i}\nO farol {i}." for i in range(8)), "utf-8")
+    disk.fill()
+    with pytest.raises(StorageError) as caught:
+        list(service.ingest())
+    assert "espaço" in caught.value.text("pt")
+    assert [d.name for d in store.documents("notas")] == ["um.md"], "what was acknowledged is still there"
+    assert store.search_lexical(lexical.question_terms("mel"), None, 3)
+    disk.free()
+    before = embedder.passages
+    list(service.ingest())
+    assert {d.name for d in store.documents("notas")} == {"um.md", "dois.md"}
+    assert embedder.passages - before == len(store.chunks_of("notas", "dois.md"))
+    store.close()
+
+
+def test_an_upload_to_a_full_disk_leaves_no_half_of_a_file(disk, embedder):
+    folder = disk.path / "corpora" / "notas"
+    folder.mkdir(parents=True)
+    (folder / "corpus.toml").write_text(CARD, "utf-8")
+    store = PassageStore(disk.path / "index", embedder.name, embedder.dimension, lexical.terms)
+    service = CorporaService(disk.path / "corpora", store, embedder)
+    disk.fill()
+    with pytest.raises(StorageError):
+        service.add_document("notas", "novo.txt", b"texto " * 50_000)
+    assert [p for p in folder.rglob("*") if p.is_file()] == [folder / "corpus.toml"]
+    store.close()
+
+
+def test_an_activation_on_a_full_disk_keeps_the_card(disk, registry):
+    shutil.copytree(registry.folder / "restaurant-replies", disk.path / "restaurant-replies", ignore=_weights)
+    own = AdapterRegistry(disk.path)
+    before = (disk.path / "restaurant-replies" / "card.toml").read_bytes()
+    disk.fill()
+    with pytest.raises(StorageError, match="the old file is kept"):
+        own.activate("restaurant-replies", 0)
+    assert (disk.path / "restaurant-replies" / "card.toml").read_bytes() == before
+    assert not list((disk.path / "restaurant-replies").glob(".*"))
+
+
+def test_questions_are_answered_on_a_full_disk(disk, indexed_home):
+    for name in ("adapters", "corpora"):
+        (disk.path / name).symlink_to(indexed_home / name)
+    (disk.path / "var").mkdir()
+    (disk.path / "var" / "models").symlink_to(indexed_home / "var" / "models")
+    disk.fill()
+    said = []
+    assistant = build(Settings.load(home=disk.path, engine="scripted"), said.append)
+    assistant.warm_up()
+    events = list(assistant.chat.ask(AskRequest("Bom dia!", corpora=())))
+    assistant.close()
+    assert isinstance(events[-1], Answered)
+    assert any("could not be brought up to date" in line for line in said)
+
+
+def _weights(folder, names):
+    return [name for name in names if name.endswith((".gguf", ".safetensors"))]
