@@ -16,9 +16,18 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from assistant.errors import AssistantError, DataError
+from assistant import dataset_command
+from assistant.errors import AssistantError, DataError, TrainingStopped
 from assistant.settings import Settings
-from assistant.terminal import answer, questions, readable_answer, readable_passages, readable_route, say
+from assistant.terminal import (
+    answer,
+    questions,
+    readable_answer,
+    readable_passages,
+    readable_route,
+    readable_verdict,
+    say,
+)
 
 # Said before any library is imported: no telemetry, no look at a hub unless a base comes from one.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -42,6 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
             return int(options.run(assistant, options) or 0)
         finally:
             assistant.close()
+    except TrainingStopped as stopped:
+        say(str(stopped))
+        return 130
     except AssistantError as error:
         say(f"error: {error}")
         return 1
@@ -53,6 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _serve(assistant: Any, options: argparse.Namespace) -> None:
+    from assistant.services.watch import Watcher
     from assistant.ui.app import build_ui, launch
     from assistant.ui.contracts import PageOptions
 
@@ -65,11 +78,10 @@ def _serve(assistant: Any, options: argparse.Namespace) -> None:
         base_title=assistant.base.title,
         base_licence=assistant.base.licence,
         base_notice=assistant.base.notice,
-        jobs=settings.var / "jobs",
-        adapters_folder=settings.adapters,
     )
     say(f"serving on http://{settings.host}:{options.port or settings.port} (Ctrl+C stops)")
-    launch(build_ui(assistant, page), settings.host, options.port or settings.port, language=settings.language)
+    with Watcher(assistant.adapters):
+        launch(build_ui(assistant, page), settings.host, options.port or settings.port, language=settings.language)
 
 
 def _ask(assistant: Any, options: argparse.Namespace) -> None:
@@ -134,10 +146,14 @@ def _ingest(assistant: Any, options: argparse.Namespace) -> None:
 
 
 def _train(assistant: Any, options: argparse.Namespace) -> None:
-    os.nice(19)  # the chat goes first
-    version = assistant.training.train(options.name, say, options.job)
+    from assistant.services.job_process import new_job, run_job
+
+    os.setpriority(os.PRIO_PROCESS, 0, 19)  # the chat goes first
+    assistant.registry.card(options.name)  # says that there is none
+    job = options.job or new_job(options.name)
+    version = run_job(assistant.training, assistant.settings.var / "jobs", options.name, job, say)
     if options.activate:
-        assistant.registry.activate(version.adapter, version.number)
+        assistant.adapters.activate(version.adapter, version.number)
     record = {"adapter": version.adapter, "version": version.label, "path": str(version.path)}
     answer(options, record, lambda r: f"{r['path']} ({'live' if options.activate else 'not live yet'})")
 
@@ -156,6 +172,20 @@ def _evaluate(assistant: Any, options: argparse.Namespace) -> None:
 
     figures = assistant.evaluation.evaluate(live, options.data, progress_lines(say))
     answer(options, figures, lambda r: json.dumps(r, ensure_ascii=False, indent=1))
+
+
+def _judge(assistant: Any, options: argparse.Namespace) -> None:
+    from assistant.terminal import readable_judgement
+
+    os.setpriority(os.PRIO_PROCESS, 0, 19)  # the chat goes first
+    answer(options, assistant.judgement.judge(options.name, options.version, options.limit, say), readable_judgement)
+
+
+def _compare(assistant: Any, options: argparse.Namespace) -> None:
+    from assistant.terminal import readable_comparison
+
+    os.setpriority(os.PRIO_PROCESS, 0, 19)  # the chat goes first
+    answer(options, assistant.judgement.compare(options.name, options.limit, say), readable_comparison)
 
 
 def _bench(assistant: Any, options: argparse.Namespace) -> None:
@@ -210,8 +240,13 @@ def _adapters(assistant: Any, options: argparse.Namespace) -> None:
         name, _, number = options.activate.partition("@")
         if not number.isdigit():
             raise DataError(f"--activate is {options.activate!r}; give NAME@NUMBER, for example legal-ner@1.")
-        assistant.registry.activate(name, int(number))
-        assistant.adapters.refresh()
+        if int(number):
+            verdict = assistant.judgement.permit(name, int(number), options.anyway)
+            say(readable_verdict(options.activate, verdict))
+            assistant.adapters.activate(name, int(number))
+        else:
+            assistant.adapters.retire(name)
+    _change_adapters(assistant.adapters, options)
     records = [
         {
             "name": info.name,
@@ -232,6 +267,19 @@ def _adapters(assistant: Any, options: argparse.Namespace) -> None:
             f"{r['name']}\t{r['kind']}\t{r['active'] or '-'}\t{'live' if r['live'] else r['note']}" for r in rows
         ),
     )
+
+
+def _change_adapters(adapters: Any, options: argparse.Namespace) -> None:
+    """What `adapters` was asked to change, besides activating."""
+    if options.roll_back:
+        say(f"{adapters.roll_back(options.roll_back).key} is live")
+    if options.retire:
+        adapters.retire(options.retire)
+    if options.delete:
+        name, _, number = options.delete.partition("@")
+        if not number.isdigit():
+            raise DataError(f"--delete is {options.delete!r}; give NAME@NUMBER, for example legal-ner@1.")
+        adapters.delete_version(name, int(number))
 
 
 def _corpora(assistant: Any, options: argparse.Namespace) -> None:
@@ -310,9 +358,17 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("name", help="the adapter")
     train.add_argument("--job", default="", help="go on with this job")
     train.add_argument("--activate", action="store_true", help="make the new version live")
+    dataset_command.add_arguments(command("dataset", dataset_command.run, dataset_command.ABOUT))
     evaluate = command("evaluate", _evaluate, "judge an adapter on a file")
     evaluate.add_argument("--adapter", required=True, help="the adapter")
     evaluate.add_argument("--data", type=Path, required=True, help="CoNLL, JSON lines or SQuAD JSON, by kind")
+    judge = command("judge", _judge, "judge a trained version against what answers today")
+    judge.add_argument("name", help="the adapter")
+    judge.add_argument("--version", type=int, metavar="N", help="the version; the newest of this base if missing")
+    judge.add_argument("--limit", type=int, default=200, metavar="ROWS", help="held-out rows; 0 takes all")
+    compare = command("compare", _compare, "show base, few-shot prompt, live and newest version side by side")
+    compare.add_argument("name", help="the adapter")
+    compare.add_argument("--limit", type=int, default=10, metavar="ROWS", help="held-out rows; 0 takes all")
     bench = command("bench", _bench, "measure speed, memory and routing on this machine")
     bench.add_argument("--questions", type=Path, help="JSON lines with text or question, for route + retrieve")
     bench.add_argument("--unanswerable", type=Path, help="JSON lines with questions that no document answers")
@@ -324,6 +380,10 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--text", default="A comida estava ótima, mas demorou uma hora e veio fria.", help="its input")
     adapters = command("adapters", _adapters, "list the adapters")
     adapters.add_argument("--activate", metavar="NAME@NUMBER", help="make a version live; number 0 retires the adapter")
+    adapters.add_argument("--anyway", default="", metavar="REASON", help="overrule a verdict against it, on the record")
+    adapters.add_argument("--roll-back", metavar="NAME", help="make the version live that was live before")
+    adapters.add_argument("--retire", metavar="NAME", help="let no version answer; the versions stay")
+    adapters.add_argument("--delete", metavar="NAME@NUMBER", help="remove a version that is not live, for good")
     command("corpora", _corpora, "list the corpora")
     command("doctor", _doctor, "find what is wrong and say what to do")
     return parser

@@ -13,19 +13,23 @@ from typing import Any
 
 from assistant.engines.base import Embedder, Engine
 from assistant.errors import AssistantError
-from assistant.models import catalog, provision
+from assistant.models import catalog, provision, tokens
 from assistant.models.catalog import BaseModel, PromptFormat, Source
 from assistant.retrieval import lexical
 from assistant.retrieval.retriever import Retriever
 from assistant.services.adapters import AdaptersService, LiveAdapter
 from assistant.services.chat import ChatOptions, ChatService
 from assistant.services.corpora import CorporaService
+from assistant.services.datasets import DataSetService
 from assistant.services.doctor import Check, Doctor
 from assistant.services.evaluation import EvaluationService, progress_lines
+from assistant.services.jobs import JobsService
+from assistant.services.judgement import JudgementService, Surroundings
 from assistant.services.routing import RoutingService
 from assistant.services.training import TrainingService
 from assistant.settings import Settings
 from assistant.stores.conversations import ConversationStore
+from assistant.stores.judgements import JudgementStore
 from assistant.stores.manifests import AdapterRegistry
 from assistant.stores.passages import PassageStore
 
@@ -82,12 +86,14 @@ class Assistant:
     def adapters(self) -> AdaptersService:
         """The adapters page's service, before or after an engine is there."""
         fingerprint = provision.fingerprint(self.base, self.settings.var / "models")
-        return AdaptersService(self.registry, self.base.name, fingerprint)
+        return AdaptersService(self.registry, self.base.name, fingerprint, lambda: self.corpora.names())
 
     @cached_property
     def routing(self) -> RoutingService:
         """The router."""
-        return RoutingService(self.adapters, self.embedder, self.settings.var / "cache" / "router")
+        routing = RoutingService(self.adapters, self.embedder, self.settings.var / "cache" / "router")
+        self.adapters.route_with(routing.prepare)
+        return routing
 
     @cached_property
     def engine(self) -> Engine:
@@ -112,9 +118,34 @@ class Assistant:
         return TrainingService(self.registry, self.base, settings.var, settings.data_folder, self._judge)
 
     @cached_property
+    def jobs(self) -> JobsService:
+        """Trainings in processes of their own, with these very settings."""
+        settings = self.settings.model_dump() | {
+            "home": self.settings.home.resolve(),
+            "data_folder": self.settings.data_folder.resolve(),
+        }
+        environment = {f"ASSISTANT_{name.upper()}": str(value) for name, value in settings.items()}
+        return JobsService(self.training, self.settings.var / "jobs", environment=environment)
+
+    @cached_property
+    def datasets(self) -> DataSetService:
+        """Examines data sets and makes them an adapter's own; counts tokens with this base's tokenizer."""
+        models = self.settings.var / "models"
+        return DataSetService(
+            self.registry, lambda: tokens.token_counter(provision.ready_checkpoint(self.base, models))
+        )
+
+    @cached_property
     def evaluation(self) -> EvaluationService:
         """Judges adapters on this base."""
         return EvaluationService(self.engine, self.settings.slots)
+
+    @cached_property
+    def judgement(self) -> JudgementService:
+        """Judges new versions against what answers today, on engines of its own."""
+        store = JudgementStore(self.settings.var / "judgements")
+        around = Surroundings(self.base.name, self._make_engine, self._traffic, self._losses, self.settings.slots)
+        return JudgementService(self.registry, self.training, store, around)
 
     @cached_property
     def conversations(self) -> ConversationStore:
@@ -158,6 +189,22 @@ class Assistant:
             return service.judge(candidate, data, progress_lines(self._progress))
         finally:
             engine.close()
+
+    def _traffic(self, name: str) -> Mapping[str, Any]:
+        """What the router sends where without an adapter and with it; heads of its own beside the chat's."""
+        from assistant.services.traffic import router_traffic
+
+        cache = self.settings.var / "cache" / "judgement"
+        return router_traffic(self.registry, name, self.adapters.live(), self.embedder, cache)
+
+    def _losses(self, adapters: Mapping[str, Path]) -> Mapping[str | None, float]:
+        """Loss of general Portuguese with each adapter on; the scripted engine has no weights to ask."""
+        from assistant.training.forgetting import general_losses
+
+        if self.settings.engine == "scripted":
+            return {}
+        checkpoint = provision.provision_checkpoint(self.base, self.settings.var / "models", self._progress)
+        return general_losses(checkpoint, adapters)
 
     @property
     def _prompt_format(self) -> PromptFormat:

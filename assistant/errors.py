@@ -18,7 +18,8 @@ are translated where the library is called; nothing above the caller knows their
     ├── DataError               a data set or a record of it is unusable
     ├── GenerationError         the engine failed in the middle of an answer
     ├── InputRejected           what the visitor sent cannot be answered (empty, too long)
-    └── StorageError            the disk is full or cannot be written
+    ├── StorageError            the disk is full or cannot be written
+    └── TrainingStopped         somebody stopped a training job; it can go on
 """
 
 from __future__ import annotations
@@ -98,3 +99,7 @@ class InputRejected(AssistantError):
 
 class StorageError(AssistantError):
     """The disk is full or a path cannot be written."""
+
+
+class TrainingStopped(AssistantError):
+    """A training job was stopped on request, with its checkpoint written; resuming goes on from there."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 
@@ -52,6 +52,90 @@ def readable_passages(rows: Iterable[dict[str, Any]]) -> str:
     return "\n\n".join(
         f"{r['corpus']}/{r['document']} ({r['as_of'] or 'no date'}) {r['score']:.3f}\n{r['text']}" for r in rows
     )
+
+
+_SYSTEMS = {
+    "base": "base",
+    "few_shot": "base + examples",
+    "live": "live version",
+    "candidate": "this version",
+}
+
+
+def readable_judgement(record: dict[str, Any]) -> str:
+    """The verdict, its reasons, one table of figures and where the whole record lies."""
+    figures, verdict = record["figures"], record["verdict"]
+    lines = [f"{record['adapter']} {record['version']}: {'promote' if verdict['promote'] else 'do not promote'}"]
+    lines += [f"- {reason['en']}" for reason in verdict["reasons"]]
+    names = [name for name in _SYSTEMS if name in record["systems"]]
+    if names:
+        lines += ["", *_table(["", "score", "difference (95 %)", "unreadable", "inventions"])]
+    for name in names:
+        interval = figures["difference"].get(name)
+        gap = f"{interval['value']:+.3f} ({interval['low']:+.3f} to {interval['high']:+.3f})" if interval else ""
+        cells = [figures["score"][name], gap, figures["failures"][name], figures["inventions"][name]]
+        lines.append(_line([_SYSTEMS[name], *(str(cell) for cell in cells)]))
+    lines += ["", f"taken from other adapters: {_figure(record['traffic'].get('taken'))}"]
+    lines += [f"general Portuguese forgotten, nats a token: {_figure(record['forgetting']['added'])}"]
+    return "\n".join([*lines, f"side by side and in full: {record['path']}"])
+
+
+def readable_verdict(version: str, record: dict[str, Any] | None) -> str:
+    """What was decided about a version that is about to go live."""
+    if record is None:
+        return f"{version} was never judged (python -m assistant judge {version.partition('@')[0]})"
+    reasons = " ".join(reason["en"] for reason in record["verdict"]["reasons"])
+    if record["verdict"]["promote"]:
+        return f"{version} was judged: promote. {reasons}"
+    last = record["overruled"][-1]
+    return f"{version} was judged: do not promote. {reasons} Overruled on {last['time']}: {last['reason']}"
+
+
+def readable_comparison(record: dict[str, Any]) -> str:
+    """The rows as a Markdown table, one column a system, and below it the figures of each."""
+    names = [name for name in _SYSTEMS if name in record["systems"]]
+    titles = {**_SYSTEMS, "live": f"live {record['live']}", "candidate": record["version"]}
+    lines = [*_table(["input", *(titles[name] for name in names)])]
+    lines += [_line([row["text"], *(row["outputs"][name] for name in names)]) for row in record["side_by_side"]]
+    plain = [k for k, v in record["systems"][names[0]].items() if isinstance(v, int | float)]
+    lines += ["", *_table(["figure", *(titles[name] for name in names)])]
+    lines += [_line([key, *(_figure(record["systems"][name].get(key)) for name in names)]) for key in plain]
+    return "\n".join(lines)
+
+
+def _table(titles: Sequence[str]) -> list[str]:
+    return [_line(titles), _line(["---"] * len(titles))]
+
+
+def _line(cells: Sequence[str]) -> str:
+    """One row of a Markdown table; what would end a cell or a line is made harmless."""
+    return "| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |"
+
+
+def _figure(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:g}"
+
+
+def readable_report(record: dict[str, Any]) -> str:
+    """A report on a data set: figures, findings with their lines, what the model will see."""
+    tokens, split = record["tokens"], record["split"]
+    about = " (estimated)" if tokens["estimated"] else ""
+    languages = ", ".join(f"{name or 'unsure'} {count}" for name, count in record["languages"].items())
+    lines = [
+        f"{record['file']}: {record['form']}, {record['rows']} rows, {record['usable']} usable",
+        f"languages: {languages}",
+        f"tokens{about}: median {tokens['median']}, p95 {tokens['p95']}, longest {tokens['max']} of {tokens['limit']}",
+        f"split: {split['train']} train, {split['validation']} validation, {split['test']} test (seed {split['seed']})",
+    ]
+    if record["labels"]:
+        lines.append(f"labels: {', '.join(f'{label} {count}' for label, count in record['labels'].items())}")
+    for found in record["findings"]:
+        at = f" [lines {', '.join(map(str, found['lines']))}]" if found["lines"] else ""
+        lines.append(f"{found['severity']}: {found['message']}{at}")
+    for item in record["preview"]:
+        lines.append(f"--- line {item['line']}\n{item['prompt']}>>>{item['completion']}")
+    lines += [f"written: {path}" for path in record.get("written", ())]
+    return "\n".join(lines)
 
 
 def say(line: str) -> None:

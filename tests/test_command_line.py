@@ -140,3 +140,24 @@ def test_doctor_finds_a_version_without_manifest_and_one_that_is_damaged(home):
     assert "damaged" in details
     assert str(half) in details
     assert row["remedy"]
+
+
+def test_a_version_judged_unfit_goes_live_only_with_a_reason(home):
+    record = {"verdict": {"promote": False, "reasons": [{"pt": "Pior.", "en": "Worse."}]}, "overruled": []}
+    path = home / "var" / "judgements" / "restaurant-replies-0001.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(record), "utf-8")
+    refused = run(home, "adapters", "--activate", "restaurant-replies@1")
+    assert refused.returncode == 1 and "Worse." in refused.stderr and "--anyway" in refused.stderr
+    done = run(home, "adapters", "--activate", "restaurant-replies@1", "--anyway", "só esta responde")
+    assert done.returncode == 0, done.stderr
+    assert "Overruled" in done.stderr
+    assert json.loads(path.read_text("utf-8"))["overruled"][0]["reason"] == "só esta responde"
+
+
+def test_compare_prints_a_markdown_table_of_the_same_rows(home):
+    done = run(home, "compare", "restaurant-replies", "--limit", "3")
+    assert done.returncode == 0, done.stderr
+    table = [line for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert table[0].startswith("| input | base | base + examples | ")
+    assert len(table[1].split("|")) == len(table[2].split("|"))

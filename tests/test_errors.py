@@ -11,7 +11,10 @@ from .conftest import ROOT
 SEEN = (
     "engines/base.py", "engines/embedder.py", "engines/llama_cpp.py", "engines/llama_server.py",
     "engines/scripted.py", "engines/transformers_peft.py", "generation/prompt.py", "retrieval/loading.py",
-    "services/adapters.py", "services/chat.py", "services/corpora.py", "stores/conversations.py", "stores/ledger.py",
+    "services/adapters.py", "services/chat.py", "services/corpora.py", "services/judgement.py",
+    "stores/conversations.py", "stores/judgements.py", "stores/ledger.py",
+    "models/tokens.py", "services/datasets.py", "training/brat.py", "training/files.py", "training/objects.py",
+    "training/records.py", "training/tables.py",
     "stores/passages.py", "stores/upkeep.py", "stores/vectors.py", "ui/corpora.py",
 )  # fmt: skip
 

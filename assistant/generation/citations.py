@@ -81,6 +81,15 @@ def quoted_source(quote: str, sources: Sequence[Source]) -> Source | None:
     return next((source for source in sources if find_quote(quote, source.passage.text)), None)
 
 
+def verified(source: Source, quote: str) -> Source:
+    """The source with the quote and its offsets; as it was where the quote is not in it."""
+    span = find_quote(quote, source.passage.text)
+    if span is None:
+        return source
+    start, end = span
+    return replace(source, quote=source.passage.text[start:end], start=start, end=end)
+
+
 def check(output: str, sources: Sequence[Source], question: str = "") -> Checked:
     """Verify the output of a chat adapter against the sources in its prompt.
 
@@ -145,10 +154,9 @@ def _verify_quotes(output: str, sources: Sequence[Source]) -> tuple[dict[int, So
         claimed = [int(n) for n in re.findall(r"\d+", match[2])]
         ordered = sorted(sources, key=lambda s: s.marker not in claimed)
         for source in ordered:
-            span = find_quote(match[1], source.passage.text)
-            if span:
-                start, end = span
-                found[source.marker] = replace(source, quote=source.passage.text[start:end], start=start, end=end)
+            cited = verified(source, match[1])
+            if cited is not source:
+                found[source.marker] = cited
                 renumbered.update(dict.fromkeys(claimed, source.marker))
                 break
         else:

@@ -77,6 +77,14 @@ def provision_checkpoint(base: BaseModel, folder: Path, progress: Progress) -> P
     return target
 
 
+def ready_checkpoint(base: BaseModel, folder: Path) -> Path | None:
+    """The folder that `provision_checkpoint` would give, if it is there without any work or download."""
+    if base.source is Source.FOLDER:
+        return _existing(base)
+    found = hub.cached(base.location) if base.source is Source.HUB else folder / f"{base.name}-bf16"
+    return found if found is not None and (found / "config.json").is_file() else None
+
+
 def fingerprint(base: BaseModel, folder: Path) -> str:
     """SHA-256 (hex) that says which weights these are; adapters are bound to it.
 

@@ -24,6 +24,7 @@ from assistant.generation.prompt import (
     plain_prompt,
     sources_of,
 )
+from assistant.generation.selection import Sentence, clearer_sentence, extracted
 from assistant.generation.verification import keep_honest
 from assistant.models.catalog import PromptFormat
 from assistant.models.prompt_format import ABSTENTION
@@ -42,6 +43,7 @@ from assistant.types import (
     Routed,
     Source,
     Turn,
+    Usage,
 )
 
 _OUT_OF_SCOPE = {
@@ -108,16 +110,19 @@ class ChatService:
         """
         self._accept(request.question)
         run = Run(request, cancel or threading.Event())
-        route = self._router.route(request.question, request.history, _pin(request.adapter), request.language)
-        live = self._adapters.live().get(route.adapter or "")
-        run.routed(route)
-        yield Routed(route)
-        if live is not None and live.card.kind is AdapterKind.EXTRACT:
-            yield from self._extract(run, live)
-        elif live is not None and live.card.kind is AdapterKind.REPLY:
-            yield from self._reply(run, live)
-        else:
-            yield from self._chat(run, live)
+
+        def decide() -> Route:
+            return self._router.route(request.question, request.history, _pin(request.adapter), request.language)
+
+        with self._adapters.answering(request, decide) as (route, live):
+            run.routed(route)
+            yield Routed(route)
+            if live is not None and live.card.kind is AdapterKind.EXTRACT:
+                yield from self._extract(run, live)
+            elif live is not None and live.card.kind is AdapterKind.REPLY:
+                yield from self._reply(run, live)
+            else:
+                yield from self._chat(run, live)
 
     def _accept(self, question: str) -> None:
         if not any(character.isalnum() for character in question):
@@ -194,9 +199,13 @@ class ChatService:
             left = after(tried.verdict, tried.output, attempt, sources, left)
             if not left:
                 break
-        if rest := tried.gate.flush():
-            yield run.shown(rest)
-        checked = check(tried.output, attempt.sources, run.request.question)
+        if tried.clearer is not None:
+            checked = extracted(tried.clearer, attempt.sources)
+            yield run.shown(checked.text)
+        else:
+            if rest := tried.gate.flush():
+                yield run.shown(rest)
+            checked = check(tried.output, attempt.sources, run.request.question)
         found = {source.marker: source for source in checked.sources}
         kept = tuple(found.get(source.marker, source) for source in sources)
         shown = () if checked.outcome is Outcome.UNGROUNDED else kept
@@ -212,6 +221,10 @@ class ChatService:
             tried.output += piece
             if tried.verdict is Verdict.OPEN:
                 tried.verdict = judge(tried.output, attempt, sources)
+                if tried.verdict is Verdict.GOOD:
+                    tried.clearer = clearer_sentence(run.request.question, tried.output, attempt.sources)
+            if tried.clearer is not None:
+                break
             if tried.verdict is Verdict.SUPERSEDED or (tried.verdict is Verdict.SILENT and not last):
                 break
             gate = tried.gate
@@ -273,11 +286,17 @@ class ChatService:
             seed=request.seed,
             stop=live.card.stop if live else (() if templated else ("\n",)),
         )
-        for item in self._engine.stream(generation, run.cancel):
-            if isinstance(item, Delta):
-                yield item.text
-            elif isinstance(item, Finished):
-                run.finished(item)
+        pieces = 0
+        try:
+            for item in self._engine.stream(generation, run.cancel):
+                if isinstance(item, Delta):
+                    pieces += 1
+                    yield item.text
+                elif isinstance(item, Finished):
+                    run.finished(item)
+        except GeneratorExit:  # given up for a better attempt: the work counts all the same
+            run.spent(Usage(self._engine.count_tokens(prompt), pieces))
+            raise
 
     def _budget(self, completion: int) -> Budget:
         return Budget(self._engine.context_size - completion - 8, self._engine.count_tokens)
@@ -291,8 +310,9 @@ def _pin(choice: str) -> Pin | None:
 
 @dataclass
 class _Tried:
-    """What one attempt gave: its text, what that means, and what of it waits to be shown."""
+    """What one attempt gave: its text, what that means, a sentence to show instead, and what waits to be shown."""
 
     output: str = ""
     verdict: Verdict = Verdict.OPEN
+    clearer: Sentence | None = None
     gate: QuoteGate = field(default_factory=QuoteGate)

@@ -6,17 +6,14 @@ name leave the folder. Refuses to know how text is searched.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
 import shutil
-import tomllib
 import unicodedata
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 import tomlkit
@@ -24,59 +21,19 @@ import tomlkit
 from assistant.engines.base import Embedder
 from assistant.errors import ConfigurationError, CorpusNotFound, DocumentRefused, StorageError
 from assistant.retrieval.loading import MAX_BYTES, SUFFIXES, load, too_large, wrong_kind
-from assistant.retrieval.splitting import VERSION, Chunk, split
+from assistant.services.corpus_card import CorpusCard, read_card
+from assistant.services.ingestion import File, Ingestion, Progress, Stage
 from assistant.stores.manifests import (
     NO_TEXT,
     Localized,
-    card_faulty,
-    card_unreadable,
     check_name,
-    localized,
     write_atomically,
 )
-from assistant.stores.passages import CorpusStats, DocumentRecord, Draft, PassageStore, Writer
+from assistant.stores.passages import CorpusStats, DocumentRecord, PassageStore
 
-_EMBED_AT_ONCE = 16  # chunks between two progress events
 _FILE_NAME = re.compile(r"[\w][\w .,()+-]{0,119}")
 _NO_STATS = CorpusStats(documents=0, refused=0, chunks=0, oldest=None, newest=None)
 _log = logging.getLogger(__name__)
-
-
-class Stage(StrEnum):
-    """Where the ingestion of a document stands."""
-
-    READING = "reading"
-    EMBEDDING = "embedding"
-    DONE = "done"
-    UNCHANGED = "unchanged"
-    REFUSED = "refused"
-    REMOVED = "removed"
-    REPAIRED = "repaired"  # the index itself was damaged and is being made again
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One step of an ingestion; `done` of `total` documents are finished when it is reported."""
-
-    corpus: str
-    document: str
-    stage: Stage
-    done: int
-    total: int
-    chunks: int = 0
-    embedded: int = 0  # chunks of this document embedded so far
-    warnings: tuple[Localized, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CorpusCard:
-    """corpus.toml: `max_age_days` after which a source is marked as old (0: never)."""
-
-    name: str
-    title: Localized
-    description: Localized
-    max_age_days: int = 0
-    language: str = "pt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +46,13 @@ class Corpus:
     problem: Localized = NO_TEXT  # why the corpus cannot be used; empty where it can
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    corpus: str
-    path: Path
-
-
 class CorporaService:
     """Corpora under one folder and their index. Holds nothing of a visitor."""
 
     def __init__(self, folder: Path, store: PassageStore, embedder: Embedder, max_bytes: int = MAX_BYTES) -> None:
         self._folder = folder
         self._store = store
-        self._embedder = embedder
+        self._ingestion = Ingestion(store, embedder, max_bytes)
         self._max_bytes = max_bytes
 
     def names(self) -> list[str]:
@@ -161,11 +112,7 @@ class CorporaService:
         files = [file for name in chosen for file in self._files(name)]
         with self._store.writing() as writer:
             gone = set(chosen) if names is not None else {d.corpus for d in self._store.documents()} | set(chosen)
-            yield from self._forget_vanished(writer, gone, files)
-            known = {(d.corpus, d.name): d.sha256 for d in self._store.documents()}
-            for done, file in enumerate(files):
-                digest = known.get((file.corpus, file.path.name))
-                yield from self._ingest_one(writer, file, digest, (done, len(files)))
+            yield from self._ingestion.run(writer, gone, files)
 
     def create(self, name: str, title: str) -> Corpus:
         """Make an empty corpus; raises `ConfigurationError` for a bad or taken name."""
@@ -244,53 +191,11 @@ class CorporaService:
             for document in self._store.documents(corpus):
                 writer.remove(corpus, document.name)
 
-    def _ingest_one(self, writer: Writer, file: _File, known: str | None, place: tuple[int, int]) -> Iterator[Progress]:
-        done, total = place
-        corpus, name = file.corpus, file.path.name
-        try:
-            digest = self._digest(file.path)
-            if digest == known:
-                yield Progress(corpus, name, Stage.UNCHANGED, done + 1, total)
-                return
-            yield Progress(corpus, name, Stage.READING, done, total)
-            document = load(file.path, max_bytes=self._max_bytes)
-            chunks = split(document)
-            if not chunks:
-                raise DocumentRefused(
-                    f"{name} holds headings only. Add text to it or remove the file.",
-                    pt=f"{name} só tem títulos. Acrescente texto ou remova o arquivo.",
-                )
-        except DocumentRefused as error:
-            reason = Localized.of(error)
-            record = DocumentRecord(corpus, name, self._digest(file.path), name, state="refused", notes=(reason.pt,))
-            writer.replace(record, [])
-            yield Progress(corpus, name, Stage.REFUSED, done + 1, total, warnings=(reason,))
-            return
-        vectors = {d: v.tolist() for d, v in self._store.known_vectors([c.digest for c in chunks]).items()}
-        missing = list({c.digest: c for c in chunks if c.digest not in vectors}.values())
-        for start in range(0, len(missing), _EMBED_AT_ONCE):
-            batch = missing[start : start + _EMBED_AT_ONCE]
-            embedded = self._embedder.embed_passages([c.embedding_text for c in batch])
-            vectors.update(zip((c.digest for c in batch), embedded, strict=True))
-            count = start + len(batch)
-            yield Progress(corpus, name, Stage.EMBEDDING, done, total, len(chunks), count)
-        notes = tuple(warning.pt for warning in document.warnings)
-        record = DocumentRecord(corpus, name, digest, document.title, document.as_of, len(document.pages), notes=notes)
-        writer.replace(record, [_draft(c, vectors[c.digest]) for c in chunks])
-        yield Progress(corpus, name, Stage.DONE, done + 1, total, len(chunks), len(missing), warnings=document.warnings)
-
-    def _forget_vanished(self, writer: Writer, corpora: set[str], files: Sequence[_File]) -> Iterator[Progress]:
-        present = {(f.corpus, f.path.name) for f in files}
-        for document in self._store.documents():
-            if document.corpus in corpora and (document.corpus, document.name) not in present:
-                writer.remove(document.corpus, document.name)
-                yield Progress(document.corpus, document.name, Stage.REMOVED, 0, len(files))
-
-    def _files(self, corpus: str) -> Iterator[_File]:
+    def _files(self, corpus: str) -> Iterator[File]:
         # links could lead out of the corpus, hidden files are somebody's half-written ones
         for path in sorted((self._folder / corpus / "documents").glob("*")):
             if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
-                yield _File(corpus, path)
+                yield File(corpus, path)
 
     def _corpus(self, name: str) -> Path:
         folder = self._folder / check_name(name, "a corpus")
@@ -304,7 +209,10 @@ class CorporaService:
             raise DocumentRefused(
                 f"{folder} is a link. Make it a folder.", pt=f"{folder} é um atalho. Troque-o por uma pasta."
             )
-        folder.mkdir(exist_ok=True)
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
         return folder
 
     def _file_name(self, filename: str) -> str:
@@ -330,42 +238,6 @@ class CorporaService:
             raise too_large(path.name, path.stat().st_size, self._max_bytes)
         return path.read_bytes()
 
-    def _digest(self, path: Path) -> str:
-        # of the content and of the rules that cut it: new rules make every document new
-        try:
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise StorageError(
-                f"{path} cannot be read: {error}. Check its rights.",
-                pt=f"{path} não pode ser lido. Confira as permissões do arquivo.",
-            ) from error
-        return f"{VERSION}:{content}"
-
-
-def read_card(path: Path) -> CorpusCard:
-    """Parse a corpus.toml; all its faults are reported at once as `ConfigurationError`."""
-    try:
-        raw = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise card_unreadable(path, error) from error
-    faults: list[Localized] = []
-    texts = {key: localized(raw, key, faults) for key in ("title", "description")}
-    age = raw.get("max_age_days", 0)
-    if not isinstance(age, int) or isinstance(age, bool) or age < 0:
-        faults.append(
-            Localized(
-                f"max_age_days é {age!r}; use um número de dias, ou 0 para nunca",
-                f"max_age_days is {age!r}; use a number of days, 0 for never",
-            )
-        )
-    language = raw.get("language", "pt")
-    if language not in ("pt", "en"):
-        faults.append(Localized(f"language é {language!r}; use pt ou en", f"language is {language!r}; use pt or en"))
-    if faults:
-        raise card_faulty(path, faults)
-    return CorpusCard(path.parent.name, texts["title"], texts["description"], age, language)
-
 
 def unknown_corpus(name: str, known: Sequence[str]) -> CorpusNotFound:
     """The error of a name that is none of the `known` ones."""
@@ -381,7 +253,3 @@ def _unwritable(path: Path, error: OSError) -> StorageError:
         f"{path} cannot be written: {error}. Free space or check its rights.",
         pt=f"{path} não pode ser gravado. Libere espaço no disco ou confira as permissões.",
     )
-
-
-def _draft(chunk: Chunk, embedding: Sequence[float]) -> Draft:
-    return Draft(chunk.text, chunk.heading, chunk.page, chunk.digest, embedding)

@@ -5,8 +5,11 @@ Pure functions from types to JSON values. Refuses to know how they are written.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
+from assistant.training.report import DataReport, PreviewItem
 from assistant.types import Answer, Passage, Route, Source
 
 
@@ -62,6 +65,36 @@ def passage_record(passage: Passage) -> dict[str, Any]:
         "as_of": passage.as_of,
         "score": round(passage.score, 4),
         "text": passage.text,
+    }
+
+
+def report_record(name: str, report: DataReport, shown: Sequence[PreviewItem]) -> dict[str, Any]:
+    """The fields of `dataset`; severities are error, warning and info, lines the first of `count`."""
+    findings = [
+        {
+            "severity": str(found.severity),
+            "code": found.code,
+            "message": found.message.en,
+            "count": found.count,
+            "lines": list(found.lines),
+            "documents": list(found.documents),
+        }
+        for found in report.findings
+    ]
+    return {
+        "file": name,
+        "form": report.form,
+        "columns": list(report.columns),
+        "mapping": asdict(report.mapping) if report.mapping else None,
+        "rows": report.rows,
+        "usable": report.usable,
+        "ok": report.ok,
+        "languages": report.languages,
+        "tokens": asdict(report.tokens),
+        "labels": report.labels,
+        "split": asdict(report.split),
+        "findings": findings,
+        "preview": [asdict(item) for item in shown],
     }
 
 

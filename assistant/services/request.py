@@ -21,6 +21,7 @@ class AskRequest:
     """One question with everything that belongs to its visitor.
 
     `adapter` is "auto", "none" or a name; `corpora` None searches all, () asks without documents.
+    `version` asks one version of the named adapter, live or not: a trial.
     """
 
     question: str
@@ -31,6 +32,7 @@ class AskRequest:
     max_tokens: int | None = None
     temperature: float = 0.0
     seed: int = 0
+    version: int | None = None
 
 
 @dataclass
@@ -65,8 +67,12 @@ class Run:
 
     def finished(self, item: Finished) -> None:
         """The engine has ended one generation; an answer may take several."""
-        self.usage = self.usage + item.usage
+        self.spent(item.usage)
         self.stopped = self.stopped or item.reason is FinishReason.CANCELLED
+
+    def spent(self, usage: Usage) -> None:
+        """Tokens of a generation, finished or given up."""
+        self.usage = self.usage + usage
 
     def answer(
         self,

@@ -7,7 +7,7 @@ files, and the everyday pool. Refuses to know features and heads.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from assistant.engines.base import Embedder
@@ -21,7 +21,7 @@ from assistant.routing.router import (
     everyday_examples,
     fit_router,
 )
-from assistant.services.adapters import AdaptersService
+from assistant.services.adapters import AdaptersService, LiveAdapter
 from assistant.stores.manifests import AdapterRegistry, Card
 from assistant.training.formats import read_jsonl
 from assistant.types import Route, Turn
@@ -43,15 +43,25 @@ class RoutingService:
 
     def refit(self) -> Router:
         """Learn from the adapters that are live now; takes seconds, or milliseconds when cached."""
-        live = self._adapters.live()
+        while True:
+            live = self._adapters.live()
+            self.prepare(live)()
+            if self._adapters.live() is live:  # else they changed meanwhile
+                return self.router
+
+    def prepare(self, live: Mapping[str, LiveAdapter]) -> Callable[[], None]:
+        """Learn to route to these adapters; calling the result puts that into service."""
         examples = router_examples(self._adapters.registry, [adapter.card for adapter in live.values()])
         router = fit_router(examples, self._embedder, self._cache)
         choices = {name: Choice(a.card.reason, a.version.label) for name, a in live.items()}
         fallback = next((name for name, a in live.items() if a.card.fallback), None)
         policy = RoutePolicy(router, choices, fallback)
-        with self._lock:
-            self._router, self._policy = router, policy
-        return router
+
+        def install() -> None:
+            with self._lock:
+                self._router, self._policy = router, policy
+
+        return install
 
     @property
     def router(self) -> Router:

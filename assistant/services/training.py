@@ -13,18 +13,19 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from assistant.errors import ConfigurationError, StorageError
-from assistant.models.catalog import BaseModel
+from assistant.models.catalog import BaseModel, Source
 from assistant.models.gguf_export import export_adapter_gguf
-from assistant.models.provision import fingerprint, provision_checkpoint
+from assistant.models.provision import fingerprint, provision_checkpoint, ready_checkpoint
 from assistant.services.adapters import LiveAdapter
-from assistant.stores.manifests import AdapterRegistry, Manifest, Version, check_name, sha256_of
-from assistant.training.config import Recipe, read_recipe
+from assistant.services.job_files import Phase
+from assistant.stores.manifests import AdapterRegistry, Manifest, Version, check_name, sha256_of, write_atomically
+from assistant.training.config import LoraSettings, Recipe, TrainingSettings, changed, read_recipe
 from assistant.training.dataset import Example, data_hash, split
 from assistant.training.formats import read_examples
-from assistant.training.job import Report, Step, TrainingRun, Validation
+from assistant.training.job import Report, Sample, Step, TrainingRun, Validation
 from assistant.training.public_data import locate
 
 _LIBRARIES = ("torch", "transformers", "peft", "gguf")
@@ -53,13 +54,35 @@ class TrainingService:
         self._public = public_data
         self._judge = judge
 
-    def data(self, name: str) -> TrainingData:
+    def trainable(self) -> list[str]:
+        """Names of the adapters that have a recipe."""
+        return [name for name in self._registry.names() if (self._registry.folder / name / "recipe.toml").is_file()]
+
+    def recipe(self, name: str, overrides: Mapping[str, object] | None = None) -> Recipe:
+        """An adapter's recipe with single settings changed; raises `AdapterNotFound`, `ConfigurationError`."""
+        self._registry.card(name)  # says that there is none
+        recipe = read_recipe(self._registry.folder / check_name(name, "an adapter") / "recipe.toml")
+        wanted = changed(recipe, overrides or {})
+        if wanted.lora.use_dora and self._base.source in (Source.PACKAGE, Source.GGUF):
+            raise ConfigurationError(
+                f"use_dora cannot be used on {self._base.name}: the format of its adapters has no DoRA. Turn it off.",
+                pt=f"use_dora não serve para {self._base.name}: o formato dos adaptadores não tem DoRA. Desligue-o.",
+            )
+        return wanted
+
+    def tokenizer_file(self) -> Path | None:
+        """The base's tokenizer.json, None while its checkpoint is not on this machine."""
+        checkpoint = ready_checkpoint(self._base, self._var / "models")
+        file = checkpoint / "tokenizer.json" if checkpoint else None
+        return file if file and file.is_file() else None
+
+    def data(self, name: str, overrides: Mapping[str, object] | None = None) -> TrainingData:
         """Read the data of an adapter's recipe; raises `DataError` naming file and line."""
-        card, recipe = self._registry.card(name), self._recipe(name)
+        card, recipe = self._registry.card(name), self.recipe(name, overrides)
         seed = recipe.training.seed
         examples = read_examples(card, recipe.data.source, self._paths(name, recipe.data.files), seed)
-        if recipe.data.limit:
-            examples = examples[: recipe.data.limit]
+        if 0 < recipe.data.limit < len(examples):  # spread over the files, which may hold one kind of example each
+            examples = [examples[i * len(examples) // recipe.data.limit] for i in range(recipe.data.limit)]
         if recipe.data.validation:
             paths = self._paths(name, recipe.data.validation)
             held_out = read_examples(card, recipe.data.source, paths, seed)
@@ -67,13 +90,31 @@ class TrainingService:
             examples, held_out = split(examples, _VALIDATION_SHARE, seed)
         return TrainingData(tuple(examples), tuple(held_out[:_MAX_VALIDATION]))
 
-    def train(self, name: str, progress: Callable[[str], None], job: str = "") -> Version:
+    def test_file(self, name: str) -> Path | None:
+        """The rows that versions of an adapter are judged on: the recipe's test file, else its validation file.
+
+        None where the recipe names neither; then `data` splits some off. Raises `ConfigurationError`.
+        """
+        data = self.recipe(name).data
+        paths = self._paths(name, [data.test] if data.test else data.validation[:1])
+        return paths[0] if paths else None
+
+    def train(
+        self,
+        name: str,
+        progress: Callable[[str], None],
+        job: str = "",
+        overrides: Mapping[str, object] | None = None,
+        control: Control | None = None,
+    ) -> Version:
         """Train a new version of an adapter, or go on with a killed job; returns the version, not yet live.
 
-        Raises `ConfigurationError`, `DataError`, `ModelUnavailable`, `StorageError`.
+        `overrides` are settings that differ from the recipe; `control` may stop the run between two steps.
+        Raises `ConfigurationError`, `DataError`, `ModelUnavailable`, `StorageError`, `TrainingStopped`.
         """
-        recipe = self._recipe(name)
-        data = self.data(name)
+        control = control or _Unattended()
+        recipe = self.recipe(name, overrides)
+        data = self.data(name, overrides)
         checkpoint = provision_checkpoint(self._base, self._var / "models", progress)
         folder = self._job_folder(name, job)
         progress(f"{len(data.train)} examples, {len(data.validation)} for validation; job {folder.name}")
@@ -86,7 +127,9 @@ class TrainingService:
         self._open_job(folder, header)
         with (folder / "events.jsonl").open("a", encoding="utf-8", buffering=1) as log:
             run = TrainingRun(folder, checkpoint, recipe, self._base.target_modules, _reporter(log.write, progress))
-            trained = run.run(data.train, data.validation, self._base.name)
+            control.phase(Phase.TRAINING)
+            trained = run.run(data.train, data.validation, self._base.name, control.should_stop)
+        control.phase(Phase.JUDGING)
         staged = self._stage(name, trained, checkpoint)
         evaluation: Mapping[str, Any] = {}
         if recipe.data.test:
@@ -109,7 +152,8 @@ class TrainingService:
                 f"The version folder {folder} could not be written: {error}. Free space and go on with the same --job.",
                 pt=f"Não foi possível gravar {folder}. Libere espaço e continue com o mesmo --job.",
             ) from error
-        export_adapter_gguf(folder, checkpoint, folder / "adapter.gguf")
+        if not json.loads((folder / "adapter_config.json").read_text("utf-8")).get("use_dora"):
+            export_adapter_gguf(folder, checkpoint, folder / "adapter.gguf")
         return Version(name, number, self._base.name, folder)
 
     def _publish(self, staged: Version, digest: str, evaluation: Mapping[str, Any]) -> Version:
@@ -131,9 +175,6 @@ class TrainingService:
         folder = self._var / "jobs"
         return sorted((p.parent for p in folder.glob("*/job.json")), reverse=True)
 
-    def _recipe(self, name: str) -> Recipe:
-        return read_recipe(self._registry.folder / check_name(name, "an adapter") / "recipe.toml")
-
     def _paths(self, name: str, files: Sequence[str]) -> list[Path]:
         own = (self._registry.folder / name).resolve()
         paths = []
@@ -154,22 +195,54 @@ class TrainingService:
     def _open_job(self, folder: Path, header: dict[str, object]) -> None:
         path = folder / "job.json"
         text = json.dumps(header, ensure_ascii=False, indent=1)
-        if path.is_file() and path.read_text("utf-8") != text:
+        if path.is_file() and _with_defaults(json.loads(path.read_text("utf-8"))) != json.loads(text):
             raise ConfigurationError(
-                f"The job {folder.name} was started with other data or settings. Start a new job without --job."
+                f"The job {folder.name} was started with other data or settings. Start a new job without --job.",
+                pt=f"O treino {folder.name} foi iniciado com outros dados ou ajustes. Inicie um treino novo.",
             )
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+        write_atomically(path, text)
+
+
+class Control(Protocol):
+    """What the process of a training lends to it."""
+
+    def phase(self, phase: Phase) -> None:
+        """Told what is being done; may raise `KeyboardInterrupt`."""
+        ...
+
+    def should_stop(self) -> bool:
+        """Asked between two steps."""
+        ...
+
+
+class _Unattended:
+    """The control of a training that nobody watches."""
+
+    def phase(self, phase: Phase) -> None:
+        """Nobody is told."""
+
+    def should_stop(self) -> bool:
+        """Nobody stops it."""
+        return False
+
+
+def _with_defaults(header: dict[str, Any]) -> dict[str, Any]:
+    """A job's header with the settings that recipes did not have when it was written."""
+    recipe = header.get("recipe", {})
+    for section, defaults in (("lora", LoraSettings()), ("training", TrainingSettings())):
+        recipe[section] = asdict(defaults) | recipe.get(section, {})
+    return header
 
 
 def _reporter(write: Callable[[str], int], progress: Callable[[str], None]) -> Report:
     """Events to the job's log, and one readable line in ten steps."""
 
-    def report(event: Step | Validation) -> None:
+    def report(event: Step | Validation | Sample) -> None:
         write(json.dumps({"event": type(event).__name__.lower(), **asdict(event)}) + "\n")
         if isinstance(event, Validation):
             progress(f"step {event.step}: validation loss {event.loss:.4f}")
-        elif event.step % 10 == 0 or event.step == event.steps:
+        elif isinstance(event, Step) and (event.step % 10 == 0 or event.step == event.steps):
             left = event.seconds / event.step * (event.steps - event.step)
             progress(
                 f"step {event.step}/{event.steps} loss {event.loss:.4f} lr {event.learning_rate:.1e} "

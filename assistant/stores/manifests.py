@@ -20,6 +20,7 @@ from typing import Any
 import tomlkit
 
 from assistant.errors import AdapterBroken, AdapterNotFound, AssistantError, ConfigurationError, StorageError
+from assistant.stores import activations
 from assistant.types import AdapterKind
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}")
@@ -149,7 +150,8 @@ class AdapterRegistry:
         """Names of all adapters that have a card, sorted."""
         if not self._folder.is_dir():
             return []
-        return sorted(p.parent.name for p in self._folder.glob("*/card.toml"))
+        names = (p.parent.name for p in self._folder.glob("*/card.toml"))
+        return sorted(name for name in names if _NAME.fullmatch(name))  # hidden ones are being removed
 
     def card(self, name: str) -> Card:
         """The card of an adapter; raises `AdapterNotFound` or `ConfigurationError`."""
@@ -225,9 +227,13 @@ class AdapterRegistry:
                 )
 
     def next_number(self, name: str) -> int:
-        """The number a new version gets: one more than any folder that exists, complete or not."""
+        """The number a new version gets: one more than any folder, complete or not, and any decision on one.
+
+        A deleted version's number never comes back: engines and saved answers know versions by number.
+        """
         folder = self._folder / name / "versions"
         numbers = [int(m[1]) for p in folder.glob("*") if (m := _VERSION.fullmatch(p.name))]
+        numbers += [entry.version for entry in activations.history(self._folder / name)]
         return max(numbers, default=0) + 1
 
     def publish(self, staged: Path, manifest: Manifest, evaluation: Mapping[str, Any]) -> Version:
@@ -260,11 +266,14 @@ class AdapterRegistry:
         write_atomically(path, tomlkit.dumps(document))
 
 
-def read_card(path: Path) -> Card:
-    """Parse a card; all its faults are reported at once as `ConfigurationError`."""
+def read_card(path: Path, text: str | None = None) -> Card:
+    """Parse a card; all its faults are reported at once as `ConfigurationError`.
+
+    `text` is what would stand in the file, where it is not there yet.
+    """
     name = path.parent.name
     try:
-        raw = tomllib.loads(path.read_text("utf-8"))
+        raw = tomllib.loads(path.read_text("utf-8") if text is None else text)
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise card_unreadable(path, error) from error
     faults: list[Localized] = []
@@ -315,13 +324,21 @@ def read_card(path: Path) -> Card:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Replace a file so that a reader, or a killed process, never sees half of it."""
+    """Replace a file so that a reader, or a killed process, never sees half of it; raises `StorageError`."""
     temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StorageError(
+            f"{path} could not be written: {error}. Free space on the disk or check its rights; the old file is kept.",
+            pt=f"Não foi possível gravar {path}. Libere espaço no disco ou confira as permissões; o arquivo anterior "
+            "foi mantido.",
+        ) from error
 
 
 def card_unreadable(path: Path, error: Exception) -> ConfigurationError:

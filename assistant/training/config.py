@@ -6,12 +6,13 @@ Knows the fields, their ranges and their defaults. Refuses to know data formats 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from assistant.errors import ConfigurationError
+from assistant.stores.manifests import Localized
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class TrainingSettings:
     """The loop. `batch_tokens` counts padded tokens of one step; `warmup` is a share of all steps.
 
     Learning rate: about ten times that of full fine-tuning, cosine to a tenth (Schulman et al.,
-    "LoRA Without Regret", 2025).
+    "LoRA Without Regret", 2025). `patience` counts looks at the validation loss without a new lowest one
+    before training ends (0: it runs to the last step); `samples` are outputs shown at each look.
     """
 
     epochs: int = 1
@@ -60,6 +62,8 @@ class TrainingSettings:
     seed: int = 13
     checkpoint_every: int = 50
     evaluate_every: int = 100
+    patience: int = 0
+    samples: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class Recipe:
     training: TrainingSettings
 
 
-_RANGES: dict[str, tuple[float, float]] = {
+RANGES: Mapping[str, tuple[float, float]] = {
+    "limit": (0, 100_000_000),
     "r": (1, 256),
     "lora_alpha": (1, 1024),
     "lora_dropout": (0.0, 0.9),
@@ -84,6 +89,9 @@ _RANGES: dict[str, tuple[float, float]] = {
     "max_grad_norm": (1e-3, 1e3),
     "checkpoint_every": (1, 1_000_000),
     "evaluate_every": (1, 1_000_000),
+    "seed": (0, 2**31 - 1),
+    "patience": (0, 1000),
+    "samples": (0, 8),
 }
 
 
@@ -93,14 +101,19 @@ def read_recipe(path: Path) -> Recipe:
         raw = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"The recipe {path} cannot be read: {error}.") from error
-    faults: list[str] = []
+    faults: list[Localized] = []
     data = raw.get("data", {})
     if not data.get("source") or not data.get("files"):
-        faults.append("data.source and data.files must be given")
+        faults.append(
+            Localized("data.source e data.files são obrigatórios", "data.source and data.files must be given")
+        )
     lora = _section(raw.get("lora", {}), LoraSettings, faults)
     training = _section(raw.get("training", {}), TrainingSettings, faults)
     if faults:
-        raise ConfigurationError(f"The recipe {path} has faults: {'; '.join(faults)}.")
+        raise ConfigurationError(
+            f"The recipe {path} has faults: {'; '.join(f.en for f in faults)}.",
+            pt=f"A receita {path} tem erros: {'; '.join(f.pt for f in faults)}.",
+        )
     return Recipe(
         DataConfig(
             str(data["source"]),
@@ -114,12 +127,72 @@ def read_recipe(path: Path) -> Recipe:
     )
 
 
-def _section(raw: Mapping[str, Any], cls: type, faults: list[str]) -> dict[str, Any]:
+def _section(raw: Mapping[str, Any], cls: type, faults: list[Localized]) -> dict[str, Any]:
     known = {field.name for field in fields(cls)}
+    defaults, values = cls(), {}
     for name, value in raw.items():
         if name not in known:
-            faults.append(f"{name} is no field; known: {', '.join(sorted(known))}")
-        elif name in _RANGES and not _RANGES[name][0] <= value <= _RANGES[name][1]:
-            low, high = _RANGES[name]
-            faults.append(f"{name} = {value} is outside {low:g} to {high:g}")
-    return dict(raw)
+            faults.append(_no_field(name, sorted(known)))
+        else:
+            values[name] = _checked(name, value, getattr(defaults, name), faults)
+    return values
+
+
+def _no_field(name: str, known: Sequence[str]) -> Localized:
+    return Localized(
+        f"{name} não é um campo; existem: {', '.join(known)}", f"{name} is no field; known: {', '.join(known)}"
+    )
+
+
+def _checked(name: str, value: object, default: object, faults: list[Localized]) -> Any:
+    """`value` in the type of the field's default; a fault where it has another or is out of range."""
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            faults.append(
+                Localized(
+                    f"{name} = {value!r} precisa ser verdadeiro ou falso", f"{name} = {value!r} must be true or false"
+                )
+            )
+        return value
+    whole = isinstance(default, int)
+    if isinstance(value, bool) or not isinstance(value, int | float) or (whole and value != value // 1):
+        kind = ("um número inteiro", "a whole number") if whole else ("um número", "a number")
+        faults.append(Localized(f"{name} = {value!r} precisa ser {kind[0]}", f"{name} = {value!r} must be {kind[1]}"))
+        return value
+    low, high = RANGES[name]
+    if not low <= value <= high:
+        faults.append(
+            Localized(
+                f"{name} = {value} está fora de {low:g} a {high:g}", f"{name} = {value} is outside {low:g} to {high:g}"
+            )
+        )
+        return value
+    return int(value) if whole else float(value)
+
+
+def changed(recipe: Recipe, overrides: Mapping[str, object]) -> Recipe:
+    """The recipe with single fields replaced: `limit`, or a field of `LoraSettings` or `TrainingSettings`.
+
+    Raises `ConfigurationError` listing every name that is no field and every value that is out of range.
+    """
+    faults: list[Localized] = []
+    sections: dict[type, dict[str, Any]] = {LoraSettings: {}, TrainingSettings: {}}
+    limit = recipe.data.limit
+    names = {field.name: cls for cls in sections for field in fields(cls)}
+    for name, value in overrides.items():
+        if name == "limit":
+            limit = _checked(name, value, 0, faults)
+        elif name in names:
+            sections[names[name]] |= _section({name: value}, names[name], faults)
+        else:
+            faults.append(_no_field(name, ["limit", *names]))
+    if faults:
+        raise ConfigurationError(
+            f"These settings cannot be used: {'; '.join(f.en for f in faults)}.",
+            pt=f"Estes ajustes não servem: {'; '.join(f.pt for f in faults)}.",
+        )
+    return Recipe(
+        replace(recipe.data, limit=limit),
+        replace(recipe.lora, **sections[LoraSettings]),
+        replace(recipe.training, **sections[TrainingSettings]),
+    )

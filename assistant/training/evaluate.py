@@ -2,11 +2,13 @@
 
 extract   strict entity precision, recall and F1: an entity counts when label and exact text agree;
           within a sentence equal entities are matched one to one (multiset)
-reply     aspects taken up, sentences that had to be removed, distinct-2, length
+reply     aspects taken up, sentences that had to be removed, invented names, distinct-2, length,
+          chrF against the reference
 chat      token F1 of the answer (SQuAD's: lower case, no punctuation, no articles), share of
           grounded and of abstained answers
 
-Refuses to know engines and files.
+Each row also has one `Ratio`: what a bootstrap resamples (`assistant.training.gate`). Refuses to know
+engines and files.
 """
 
 from __future__ import annotations
@@ -19,6 +21,23 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 _ARTICLES = {"o", "a", "os", "as", "um", "uma", "uns", "umas"}
+_CHRF_ORDER, _CHRF_BETA = 6, 2  # Popović's choice: characters up to six, recall twice as heavy
+_CAPITAL = re.compile(r"(?<=[^\s.!?:…«\"“(—–-])[\s]+([A-ZÀ-Ý][\w’'-]+)")  # a word inside a sentence
+# What a house writes with a capital without naming anybody (folded).
+_NO_NAMES = {
+    "voce",
+    "voces",
+    "senhor",
+    "senhora",
+    "sr",
+    "sra",
+    "equipe",
+    "casa",
+    "gerencia",
+    "direcao",
+    "cozinha",
+    "chef",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +48,36 @@ class Score:
     recall: float
     f1: float
     support: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """One row's share of a figure that is a ratio of sums: sum of `top` / sum of `bottom`.
+
+    A mean has bottom 1. Micro-F1 has top 2 tp and bottom 2 tp + fp + fn, so that resampled rows give
+    the F1 of the resampled corpus, not a mean of sentence F1s.
+    """
+
+    top: float
+    bottom: float = 1.0
+
+
+def total(items: Sequence[Ratio]) -> float:
+    """The figure of these rows; 0 where there is nothing to divide by."""
+    bottom = sum(item.bottom for item in items)
+    return sum(item.top for item in items) / bottom if bottom else 0.0
+
+
+def entity_counts(gold: Sequence[tuple[str, str]], predicted: Sequence[tuple[str, str]]) -> tuple[int, int, int]:
+    """(true positives, false positives, false negatives) of one sentence, matched one to one."""
+    hits = (Counter(gold) & Counter(predicted)).total()
+    return hits, len(predicted) - hits, len(gold) - hits
+
+
+def f1_ratio(counts: tuple[int, int, int]) -> Ratio:
+    """F1 = 2 tp / (2 tp + fp + fn) of `entity_counts`, to be summed over rows."""
+    hits, wrong, missed = counts
+    return Ratio(2.0 * hits, float(2 * hits + wrong + missed))
 
 
 def entity_scores(
@@ -64,6 +113,37 @@ def distinct_2(texts: Sequence[str]) -> float:
     """Distinct word pairs over all word pairs (Li et al. 2016): low where replies repeat themselves."""
     pairs = [pair for text in texts for pair in pairwise(_folded(text).split())]
     return len(set(pairs)) / len(pairs) if pairs else 0.0
+
+
+def invented_names(reply: str, known: str) -> list[str]:
+    """Capitalised words inside the sentences of a reply that `known` does not hold, case and accents aside.
+
+    The first word of a sentence is not looked at: it is capitalised anyway.
+    """
+    words = set(re.findall(r"\w+", _folded(known)))
+    found = _CAPITAL.findall(reply)
+    return [name for name in found if not set(re.findall(r"\w+", _folded(name))) <= words | _NO_NAMES]
+
+
+def chrf(text: str, reference: str) -> float:
+    """Character n-gram F score, 0 to 1 (Popović 2015, chrF2; white space left out, as sacreBLEU does).
+
+    Precision and recall are means over the orders 1 to 6 that both texts are long enough for.
+    """
+    given, wanted = "".join(text.split()), "".join(reference.split())
+    precision = recall = 0.0
+    orders = 0
+    for n in range(1, _CHRF_ORDER + 1):
+        found = Counter(given[i : i + n] for i in range(len(given) - n + 1))
+        gold = Counter(wanted[i : i + n] for i in range(len(wanted) - n + 1))
+        if found and gold:
+            common = (found & gold).total()
+            precision, recall, orders = precision + common / found.total(), recall + common / gold.total(), orders + 1
+    if not precision + recall:
+        return 0.0
+    precision, recall = precision / orders, recall / orders
+    weight = _CHRF_BETA**2
+    return (1 + weight) * precision * recall / (weight * precision + recall)
 
 
 def _score(hits: int, given: int, wanted: int) -> Score:

@@ -25,10 +25,15 @@ EMPTY_KEPT = 0.8  # share of the sentences without entities; with half of them p
 
 @dataclass(frozen=True, slots=True)
 class TaggedSentence:
-    """A sentence of a CoNLL file: tokens and IOB tags, both of the same length."""
+    """A sentence of a CoNLL file: tokens and IOB2 tags, both of the same length.
+
+    `line` is where it begins in the file; `document` tells documents apart where the file does.
+    """
 
     tokens: tuple[str, ...]
     tags: tuple[str, ...]
+    line: int = 0
+    document: str = ""
 
     def entities(self) -> list[tuple[str, int, int]]:
         """(label, first token, one past the last token), in order. An I- without B- opens a span."""
@@ -48,38 +53,84 @@ def read_conll(path: Path) -> list[TaggedSentence]:
 
     Raises `DataError` with the line number of the first line that is neither.
     """
+    return parse_conll(read_text(path), str(path))
+
+
+def parse_conll(text: str, name: str) -> list[TaggedSentence]:
+    """Sentences of CoNLL text, tags of any scheme (IOB1, IOB2, BIOES, BILOU) as IOB2; see `read_conll`."""
     sentences: list[TaggedSentence] = []
     tokens: list[str] = []
     tags: list[str] = []
-    for number, line in enumerate([*read_text(path).splitlines(), ""], start=1):
-        if line.strip():
-            parts = line.split()
-            if len(parts) < 2 or not re.fullmatch(r"O|[BI]-\S+", parts[-1]):
-                raise DataError(f"{path}, line {number}: {line!r} is not 'token TAG' with TAG O, B-X or I-X.")
+    documents = 0
+    for number, line in enumerate([*text.split("\n"), ""], start=1):
+        parts = line.split()
+        if parts and parts[0] == "-DOCSTART-":
+            documents += 1
+        elif parts:
+            if len(parts) < 2 or not re.fullmatch(r"O|[BIESLU]-\S+", parts[-1]):
+                raise DataError(
+                    f"{name}, line {number}: {line!r} is not 'token TAG' with TAG O, B-X or I-X.",
+                    pt=f"{name}, linha {number}: {line!r} não é 'palavra ETIQUETA', com ETIQUETA O, B-X ou I-X.",
+                )
             tokens.append(parts[0])
             tags.append(parts[-1])
-        elif tokens:
-            sentences.append(TaggedSentence(tuple(tokens), tuple(tags)))
+        if tokens and (not parts or parts[0] == "-DOCSTART-"):
+            document = str(documents) if documents else ""
+            sentences.append(TaggedSentence(tuple(tokens), iob2(tags), number - len(tokens), document))
             tokens, tags = [], []
     return sentences
 
 
+def iob2(tags: Sequence[str]) -> tuple[str, ...]:
+    """Tags of any scheme as IOB2: every entity begins with B-, what goes on is I-.
+
+    IOB1 writes B- only between adjacent entities of one class; E- and L- end, S- and U- are whole entities.
+    """
+    result: list[str] = []
+    before, ended = "O", True
+    for tag in tags:
+        prefix, _, label = tag.partition("-")
+        if prefix == "O":
+            result.append("O")
+        else:
+            goes_on = prefix in "IEL" and not ended and before == label
+            result.append(f"{'I' if goes_on else 'B'}-{label}")
+        before, ended = label, prefix in "OESLU"
+    return tuple(result)
+
+
 def read_jsonl(path: Path, required: Sequence[str]) -> list[dict[str, Any]]:
     """Objects of a JSON-lines file that have the required fields; `DataError` names the bad line."""
+    return [row for _, row in numbered_jsonl(read_text(path), str(path), required)]
+
+
+def numbered_jsonl(text: str, name: str, required: Sequence[str]) -> list[tuple[int, dict[str, Any]]]:
+    """(line, object) of JSON lines; see `read_jsonl`. Lines end at line feeds only, as editors count them."""
     rows = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{path}, line {number}: no valid JSON ({error.msg}).") from error
-        missing = [name for name in required if not isinstance(row, dict) or name not in row]
+        except (ValueError, RecursionError) as error:  # also a number of thousands of digits, endless brackets
+            raise DataError(
+                f"{name}, line {number}: no valid JSON ({getattr(error, 'msg', error)}).",
+                pt=f"{name}, linha {number}: não é JSON válido. Corrija a linha.",
+            ) from error
+        if not isinstance(row, dict):
+            raise DataError(
+                f"{name}, line {number}: {line.strip()[:60]!r} is no object with named fields.",
+                pt=f"{name}, linha {number}: {line.strip()[:60]!r} não é um objeto com campos.",
+            )
+        missing = [field for field in required if field not in row]
         if missing:
-            raise DataError(f"{path}, line {number}: the field {missing[0]!r} is missing.")
-        rows.append(row)
+            raise DataError(
+                f"{name}, line {number}: the field {missing[0]!r} is missing.",
+                pt=f"{name}, linha {number}: falta o campo {missing[0]!r}.",
+            )
+        rows.append((number, row))
     if not rows:
-        raise DataError(f"{path} holds no records.")
+        raise DataError(f"{name} holds no records.", pt=f"{name} não tem registros.")
     return rows
 
 
@@ -150,6 +201,16 @@ def _grounded(card: Card, files: Sequence[Path], seed: int) -> list[Example]:
     return grounded_examples(card, files, seed)
 
 
+def _records(card: Card, files: Sequence[Path], seed: int) -> list[Example]:
+    """Files of any form that `records` reads; CoNLL as the source "conll" reads it."""
+    from assistant.training.records import is_conll, record_examples
+
+    examples = []
+    for path in files:
+        examples += _conll(card, [path], seed) if is_conll(path) else record_examples(card, path)
+    return examples
+
+
 def squad_questions(path: Path) -> Iterator[tuple[str, str, str, str]]:
     """(title, context, question, answer) of a file in SQuAD's form; entities of HTML resolved.
 
@@ -168,7 +229,7 @@ def squad_questions(path: Path) -> Iterator[tuple[str, str, str, str]]:
 
 
 Reader = Callable[[Card, Sequence[Path], int], list[Example]]
-READERS: dict[str, Reader] = {"conll": _conll, "pairs": _pairs, "grounded": _grounded}
+READERS: dict[str, Reader] = {"conll": _conll, "pairs": _pairs, "grounded": _grounded, "records": _records}
 
 
 def read_examples(card: Card, source: str, files: Sequence[Path], seed: int) -> list[Example]:

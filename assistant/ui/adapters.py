@@ -1,99 +1,299 @@
-"""The page "Adaptadores": what is registered, its versions and scores.
+"""The page "Adaptadores": see what is registered, decide which version answers, try one, edit its card.
 
-Knows the markup of a list. Refuses to change anything: registering is a command.
+Knows the widgets and what each event does. Refuses to know how anything looks (adapter_view) and how a
+change takes effect (the service). Nothing a browser sends is trusted: names and numbers are checked by
+the service, actions here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from assistant.services.adapters import AdapterInfo
-from assistant.ui import formats
+from assistant.errors import AssistantError
+from assistant.services.adapters import AdapterDetail
+from assistant.services.request import AskRequest
+from assistant.ui import adapter_view, comparison, render
+from assistant.ui.adapter_card import CardForm, changes_of
+from assistant.ui.asking import follow
 from assistant.ui.chat import BIND, Session
-from assistant.ui.contracts import Assistant
+from assistant.ui.contracts import Assistant, PageOptions
 from assistant.ui.markup import Safe, join, tag
+from assistant.ui.render import View
+from assistant.ui.runs import Runs
 from assistant.ui.texts import Texts, texts
 from assistant.ui.words import Words
 
+Updates = dict[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What one visitor looks at.
+
+    `confirm` is the version whose removal is asked about again, 0 for the adapter; `overrule` the version
+    whose verdict says no.
+    """
+
+    name: str = ""
+    confirm: int | None = None
+    overrule: int | None = None
+
 
 class AdaptersPage:
-    """The list; read again whenever the tab is opened."""
+    """The list, one adapter with its versions, a scratch chat and the card editor."""
 
-    def __init__(self, assistant: Assistant, words: Words, session: Any) -> None:
+    def __init__(self, assistant: Assistant, options: PageOptions, words: Words, session: Any) -> None:
         self._assistant = assistant
+        self._options = options
         self._words = words
         self._session = session
+        self._form = CardForm(assistant, words)
+        self._runs = Runs()
 
     def build(self, tab: Any) -> None:
-        """Place the widget and connect it to its tab."""
-        shown = gr.HTML(js_on_load=BIND, apply_default_css=False, elem_id="adapters-list")
-        self._words.follow(shown, self._list)
-        tab.select(
-            self._refresh, [self._session], [shown], show_progress="hidden", api_visibility="private", queue=False
-        )
+        """Place the widgets and connect them."""
+        words = self._words
+        self._chosen = gr.State(Chosen())
+        with gr.Row(elem_id="adapters"):
+            with gr.Column(elem_id="adapters-side"):
+                self._list = gr.HTML(js_on_load=BIND, apply_default_css=False, elem_id="adapters-list")
+                words.follow(self._list, self._listed)
+            with gr.Column(elem_id="adapters-main"):
+                self._note = gr.HTML(elem_id="adapter-note", apply_default_css=False)
+                self._detail = gr.HTML(js_on_load=BIND, apply_default_css=False, elem_id="adapter-detail")
+                with gr.Column(visible=False, elem_id="overrule") as self._overrule:
+                    self._reason = words.label(gr.Textbox(elem_id="overrule-reason"), label="overrule_reason")
+                    self._anyway = words.label(gr.Button(elem_id="overrule-go"), value="overrule")
+                self._build_scratch()
+                self._form.build()
+        self._wire(tab)
 
-    def _refresh(self, session: Session) -> Safe:
-        return self._list(texts(session.language))
+    def _build_scratch(self) -> None:
+        words = self._words
+        with words.label(gr.Accordion(open=True, elem_id="scratch"), label="scratch"):
+            words.follow(gr.HTML(apply_default_css=False), lambda t: tag("p", t("scratch_intro"), class_="quiet"))
+            self._version = words.label(
+                gr.Dropdown(elem_id="scratch-version", filterable=False), label="scratch_version"
+            )
+            self._box = words.label(
+                gr.Textbox(elem_id="scratch-box", lines=2, max_lines=8), label="question", placeholder="scratch_hint"
+            )
+            with gr.Row(elem_classes="buttons"):
+                self._send = words.label(gr.Button(variant="primary", elem_id="scratch-send"), value="try_it")
+                self._stop = words.label(gr.Button(visible=False, elem_id="scratch-stop"), value="stop")
+            self._answer = gr.HTML(js_on_load=BIND, apply_default_css=False, elem_id="scratch-answer")
 
-    def _list(self, t: Texts) -> Safe:
-        return listing(list(self._assistant.adapters.list()), t)
+    def _wire(self, tab: Any) -> None:
+        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        light = {**quiet, "queue": False}
+        seen = [self._session, self._chosen]
+        tab.select(self.show, seen, self.outputs, **light)
+        self._list.select(self.choose, [self._session], self.outputs, **light)
+        self._detail.submit(self.act, seen, self.outputs, **quiet)
+        self._anyway.click(self.overrule, [*seen, self._reason], self.outputs, **quiet)
+        self._form.save.click(self.save, [*seen, *self._form.widgets], self.outputs, **quiet)
+        self._form.undo.click(self.show, seen, self.outputs, **light)
+        asks = {**quiet, "concurrency_id": "ask", "concurrency_limit": self._options.visitors}
+        scratch = [self._answer, self._send, self._stop]
+        asked = [*seen, self._version, self._box]
+        gr.on([self._send.click, self._box.submit], self.ask, asked, scratch, trigger_mode="multiple", **asks)
+        self._stop.click(self.stop, None, None, **light)
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Every widget that an event of this page may change."""
+        return [
+            self._chosen, self._list, self._note, self._detail, self._overrule, self._reason,
+            self._version, self._answer, self._form.note, *self._form.widgets,
+        ]  # fmt: skip
+
+    def leave(self, request: gr.Request) -> None:
+        """The visitor closed the page: what a version writes for them stops."""
+        self._runs.abandon(str(request.session_hash))
+
+    # Looking
+
+    def show(self, session: Session, chosen: Chosen) -> Updates:
+        """The page as it is now: when its tab is opened, and to undo what was typed."""
+        names = [info.name for info in self._assistant.adapters.list()]
+        name = chosen.name if chosen.name in names else next(iter(names), "")
+        return self._painted(texts(session.language), Chosen(name), form=True)
+
+    def choose(self, session: Session, event: gr.EventData) -> Updates:
+        """Another adapter of the list."""
+        return {**self.show(session, Chosen(str(event._data.get("id")))), self._answer: ""}
+
+    def _listed(self, t: Texts, name: str = "") -> Safe:
+        return adapter_view.listing(self._assistant.adapters.list(), t, name)
+
+    def _painted(self, t: Texts, chosen: Chosen, note: Safe | str = "", form: bool = False) -> Updates:
+        """List and detail; the card's fields only where `form` says so: somebody may be typing there."""
+        painted: Updates = {
+            self._chosen: chosen,
+            self._list: self._listed(t, chosen.name),
+            self._note: note,
+            self._overrule: gr.update(visible=chosen.overrule is not None),
+            self._reason: "",
+            self._detail: "",
+        }
+        try:
+            detail = self._assistant.adapters.detail(chosen.name) if chosen.name else None
+            if detail is not None:
+                painted[self._detail] = adapter_view.detail(detail, self._judgements(detail), t, chosen.confirm)
+                painted[self._version] = _versions(detail, t)
+                if form:
+                    painted |= dict(zip(self._form.widgets, self._form.values(detail.card), strict=True))
+                    painted[self._form.note] = ""
+        except AssistantError as error:
+            painted[self._note] = _failure(error, t)
+        return painted
+
+    def _judgements(self, detail: AdapterDetail) -> adapter_view.Judgements:
+        found = {}
+        for version in detail.versions:
+            try:
+                record = self._assistant.judgement.verdict(detail.card.name, version.number)
+            except AssistantError:  # a damaged file: judging again replaces it, and the page goes on without
+                continue
+            if record:
+                found[version.number] = record
+        return found
+
+    # Deciding
+
+    def act(self, session: Session, chosen: Chosen, event: gr.EventData) -> Iterator[Updates]:
+        """A button of a version, or of the adapter."""
+        t, action, number = texts(session.language), event._data.get("action"), event._data.get("number")
+        if not isinstance(number, int) or isinstance(number, bool) or not chosen.name:
+            return
+        if action == "try":
+            yield {self._version: str(number), self._answer: ""}
+        elif action in ("ask_delete", "cancel"):
+            yield self._painted(t, Chosen(chosen.name, number if action == "ask_delete" else None))
+        elif action == "activate" and self._forbidden(chosen.name, number):
+            yield from self._change(session, chosen, partial(self._activate, number, ""), number)
+        elif change := self._changes(str(action), number):
+            yield from self._change(session, chosen, change)
+
+    def overrule(self, session: Session, chosen: Chosen, reason: str) -> Iterator[Updates]:
+        """Activate what the gate refused, with a person's reason, which is recorded."""
+        if chosen.overrule is not None:
+            change = partial(self._activate, chosen.overrule, str(reason or "")[:1000])
+            yield from self._change(session, chosen, change, chosen.overrule)
+
+    def _changes(self, action: str, number: int) -> Callable[[str, Texts], str] | None:
+        """What an action does to the adapter of a name, and the words that tell it."""
+        adapters = self._assistant.adapters
+
+        def roll_back(name: str, t: Texts) -> str:
+            return t("now_live", n=f"{adapters.roll_back(name, 'page').number:04d}")
+
+        def retire(name: str, t: Texts) -> str:
+            adapters.retire(name, "page")
+            return t("now_retired")
+
+        def delete(name: str, t: Texts) -> str:
+            if number:
+                adapters.delete_version(name, number, "page")
+            else:
+                adapters.delete(name)
+            return t("now_deleted")
+
+        activate = partial(self._activate, number, "")
+        known: dict[str, Callable[[str, Texts], str]] = {
+            "activate": activate,
+            "roll_back": roll_back,
+            "retire": retire,
+            "delete": delete,
+        }
+        return known.get(action)
+
+    def _activate(self, number: int, anyway: str, name: str, t: Texts) -> str:
+        self._assistant.judgement.permit(name, number, anyway)
+        self._assistant.adapters.activate(name, number, "page")
+        return t("now_live", n=f"{number:04d}")
+
+    def _forbidden(self, name: str, number: int) -> bool:
+        try:
+            record = self._assistant.judgement.verdict(name, number)
+        except AssistantError:  # told when it is activated
+            return False
+        return record is not None and not record["verdict"]["promote"]
+
+    def _change(
+        self, session: Session, chosen: Chosen, change: Callable[[str, Texts], str], overrule: int | None = None
+    ) -> Iterator[Updates]:
+        """Say that it is being done, do it, and show what came of it; `overrule` is offered where it is refused."""
+        t = texts(session.language)
+        yield {self._note: tag("p", t("working_on_it"), class_="pending", role="status")}
+        try:
+            done = change(chosen.name, t)
+        except AssistantError as error:
+            after = replace(chosen, confirm=None, overrule=overrule)
+            yield self._painted(t, after, _failure(error, t))
+            return
+        names = [info.name for info in self._assistant.adapters.list()]
+        after = Chosen(chosen.name if chosen.name in names else next(iter(names), ""))
+        yield self._painted(t, after, _said(done), form=after.name != chosen.name)
+
+    def save(self, session: Session, chosen: Chosen, *values: Any) -> Updates:
+        """The card as it stands in the form."""
+        t = texts(session.language)
+        try:
+            self._assistant.adapters.edit_card(chosen.name, changes_of(values))
+        except AssistantError as error:
+            return {self._form.note: _failure(error, t)}
+        return {**self._painted(t, Chosen(chosen.name), form=True), self._form.note: _said(t("card_saved"))}
+
+    # Trying
+
+    def ask(self, session: Session, chosen: Chosen, version: str, text: str, request: gr.Request) -> Iterator[Updates]:
+        """One question to one version, live or not; nothing is kept."""
+        t, key = texts(session.language), str(request.session_hash)
+        number, question = str(version or ""), str(text or "").encode("utf-8", "replace").decode()
+        if not number.isdecimal() or not question.strip() or not chosen.name:
+            yield {self._answer: render.note(t("scratch_nothing"))}
+            return
+        run = self._runs.start(key)
+        if run is None:
+            return
+        asked = AskRequest(question, adapter=chosen.name, language=t.language, version=int(number))
+        titles = {a.name: a.title.get(t.language) for a in self._assistant.adapters.list()}
+        view = View(t, datetime.now().astimezone().date(), titles)
+        try:
+            yield {
+                self._answer: tag("p", t("thinking"), class_="pending", role="status"),
+                self._send: gr.update(visible=False),
+                self._stop: gr.update(visible=True),
+            }
+            for state in follow(question, partial(self._assistant.chat.ask, asked, run.cancel), t):
+                shown = tag("div", *comparison.body(state, view), class_="scratch-answer", aria_live="polite")
+                yield {self._answer: shown}
+        finally:
+            self._runs.finish(key, run)
+        yield {self._send: gr.update(visible=True), self._stop: gr.update(visible=False)}
+
+    def stop(self, request: gr.Request) -> None:
+        """Stop writing; what is there stays."""
+        self._runs.stop(str(request.session_hash))
 
 
-def listing(adapters: list[AdapterInfo], t: Texts) -> Safe:
-    """Every adapter as a table line, then its detail."""
-    head = tag("div", tag("h1", t("tab_adapters")), tag("p", t("adapters_intro"), class_="quiet"))
-    if not adapters:
-        return join(head, tag("p", t("no_adapters"), class_="quiet"))
-    keys = ("adapter", "state", "task", "base", "size")
-    rows = [tag("tr", *(tag("td", cell) for cell in _cells(a, t))) for a in adapters]
-    header = tag("tr", *(tag("th", t(key), scope="col") for key in keys))
-    table = tag("div", tag("table", tag("thead", header), tag("tbody", *rows)), class_="table-box")
-    details = tag("div", *(detail(a, t) for a in adapters), class_="stack")
-    return tag("div", head, table, details, class_="stack")
+def _versions(detail: AdapterDetail, t: Texts) -> Any:
+    """The choice of the scratch chat: versions of this base, newest first, the newest that is not live chosen."""
+    fitting: Sequence[Any] = [v for v in reversed(detail.versions) if v.fits]
+    pairs = [(t("version_live", n=f"{v.number:04d}") if v.live else f"{v.number:04d}", str(v.number)) for v in fitting]
+    return gr.update(choices=pairs, value=pairs[0][1] if pairs else None)
 
 
-def state(adapter: AdapterInfo, t: Texts) -> Safe:
-    """Active, without a live version, or unable to serve; its note says why."""
-    if adapter.compatible:
-        return tag("span", t("active"), class_="chip good")
-    return tag("span", t("unusable" if adapter.active else "inactive"), class_="chip warn")
+def _said(words: str) -> Safe:
+    return tag("p", "✓ ", words, class_="done", role="status")
 
 
-def _cells(adapter: AdapterInfo, t: Texts) -> tuple[str, ...]:
-    return (
-        tag("strong", adapter.title.get(t.language)),
-        state(adapter, t),
-        t(f"kind_{adapter.kind}"),
-        adapter.base,
-        formats.size(adapter.size_bytes, t),
-    )
-
-
-def detail(adapter: AdapterInfo, t: Texts) -> Safe:
-    """One adapter: description, scores, versions, what it quotes from, and its note."""
-    scores = [
-        join(tag("dt", name.replace("_", " ")), tag("dd", formats.number(v, t, 3), class_="figure"))
-        for name, v in adapter.scores.items()
-    ]
-    versions = [
-        tag(
-            "li",
-            label,
-            tag("span", f" · {t('active')}") if label == adapter.active else None,
-            class_="now" if label == adapter.active else None,
-        )
-        for label in adapter.versions
-    ]
-    return tag(
-        "details",
-        tag("summary", adapter.title.get(t.language), state(adapter, t)),
-        tag("p", adapter.description.get(t.language)),
-        tag("p", adapter.note.get(t.language), class_="note") if adapter.note else None,
-        tag("h3", t("scores_title")),
-        tag("dl", *scores, class_="facts") if scores else tag("p", t("no_scores"), class_="quiet"),
-        join(tag("h3", t("versions")), tag("ul", *versions, class_="timeline")) if versions else None,
-        tag("p", f"{t('answers_from')}: {', '.join(adapter.corpora)}", class_="quiet") if adapter.corpora else None,
-        class_="panel-card",
-    )
+def _failure(error: AssistantError, t: Texts) -> Safe:
+    return join(tag("p", error.text(t.language), class_="failure", role="alert"))

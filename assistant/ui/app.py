@@ -55,7 +55,7 @@ def build_ui(assistant: Assistant, options: PageOptions | None = None) -> Any:
         language = gr.BrowserState("", storage_key="assistant-language", secret="assistant")  # noqa: S106
         header = gr.HTML(elem_id="header", js_on_load=BIND, apply_default_css=False)
         words.follow(header, _header)
-        chat = _tabs(assistant, options, words, session)
+        chat, adapters = _tabs(assistant, options, words, session)
         parts = list(dict.fromkeys([*words.components, *chat.outputs]))
 
         def paint(now: Session) -> dict[Any, Any]:
@@ -75,16 +75,18 @@ def build_ui(assistant: Assistant, options: PageOptions | None = None) -> Any:
         header.select(switch, [session], [*parts, language], **quiet)
         chat.wire()
         blocks.unload(chat.leave)
+        blocks.unload(adapters.leave)
     blocks.queue(default_concurrency_limit=options.visitors, max_size=8 * options.visitors, api_open=False)
     return blocks
 
 
-def _tabs(assistant: Assistant, options: PageOptions, words: Words, session: Any) -> ChatPage:
+def _tabs(assistant: Assistant, options: PageOptions, words: Words, session: Any) -> tuple[ChatPage, AdaptersPage]:
     chat = ChatPage(assistant, options, words, session)
+    adapters = AdaptersPage(assistant, options, words, session)
     pages: dict[str, Page] = {
         "tab_corpora": CorporaPage(assistant, words, session),
-        "tab_adapters": AdaptersPage(assistant, words, session),
-        "tab_training": TrainingPage(assistant, options, words, session),
+        "tab_adapters": adapters,
+        "tab_training": TrainingPage(assistant, words, session),
         "tab_system": SystemPage(assistant, options, words, session),
     }
     with gr.Tabs(elem_id="pages"):
@@ -94,7 +96,7 @@ def _tabs(assistant: Assistant, options: PageOptions, words: Words, session: Any
             tab = words.label(gr.Tab(words.t(name), id=name), label=name)
             with tab, gr.Column(elem_classes="page"):
                 page.build(tab)
-    return chat
+    return chat, adapters
 
 
 def _merged(first: dict[Any, Any], second: dict[Any, Any]) -> dict[Any, Any]:

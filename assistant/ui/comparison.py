@@ -63,7 +63,7 @@ def markup(question: str, states: Mapping[str, State], view: View) -> Safe:
         "div", tag("h2", t("comparison")), render.button(t("close_comparison"), "clear"), class_="comparison-head"
     )
     columns = [
-        tag("section", tag("h3", t(c.title)), *_body(states.get(c.title), view), class_="compared", data_column=c.title)
+        tag("section", tag("h3", t(c.title)), *body(states.get(c.title), view), class_="compared", data_column=c.title)
         for c in COLUMNS
     ]
     return tag(
@@ -75,7 +75,8 @@ def markup(question: str, states: Mapping[str, State], view: View) -> Safe:
     )
 
 
-def _body(state: State, view: View) -> tuple[Safe | None, ...]:
+def body(state: State, view: View) -> tuple[Safe | None, ...]:
+    """One answer, as far as it is there, without anything to click."""
     t = view.t
     if state is None:
         return (tag("p", t("waiting"), class_="quiet"),)
@@ -85,15 +86,15 @@ def _body(state: State, view: View) -> tuple[Safe | None, ...]:
     if answer is None:
         return (tag("p", state.error, class_="failure"),)
     if answer.outcome is Outcome.EXTRACTED:
-        body = entities.plain(answer.question, answer.entities, t)
+        shown = entities.plain(answer.question, answer.entities, t)
     elif answer.outcome is Outcome.ABSTAINED:
-        body = tag("p", t("abstained"), class_="abstained-title")
+        shown = tag("p", t("abstained"), class_="abstained-title")
     else:
-        body = tag("p", answer.text, class_="answer-text")
+        shown = tag("p", answer.text, class_="answer-text")
     quotes = [s for s in answer.sources if s.quote]
     cited = tag(
         "ul",
         *(tag("li", f"[{s.marker}] {s.passage.document} · {formats.day(s.passage.as_of, t)}") for s in quotes),
         class_="cited",
     )
-    return body, cited if quotes else None, render.outcome_line(answer, view)
+    return shown, cited if quotes else None, render.outcome_line(answer, view)

@@ -7,16 +7,23 @@ both satisfy them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from assistant.services.adapters import AdapterInfo
-from assistant.services.corpora import Corpus, Progress
+from assistant.services.adapters import AdapterDetail, AdapterInfo
+from assistant.services.corpora import Corpus
+from assistant.services.forecast import Forecast
+from assistant.services.ingestion import Progress
+from assistant.services.job_events import Event as JobEvent
+from assistant.services.job_files import Job
 from assistant.services.request import AskRequest
+from assistant.stores.activations import By
+from assistant.stores.cards import CardChanges
 from assistant.stores.conversations import ConversationStore
-from assistant.stores.manifests import Localized
+from assistant.stores.manifests import Card, Localized, Version
+from assistant.training.config import Recipe
 from assistant.types import Event, Passage
 
 
@@ -29,10 +36,50 @@ class Chat(Protocol):
 
 
 class Adapters(Protocol):
-    """Lists what is registered."""
+    """What is registered, and what may be decided about it. Names and numbers from a browser are checked."""
 
     def list(self) -> Sequence[AdapterInfo]:
         """Every registered adapter, of this base or another."""
+        ...
+
+    def detail(self, name: str) -> AdapterDetail:
+        """One adapter with its card, versions and history."""
+        ...
+
+    def activate(self, name: str, number: int, by: By = ...) -> Version:
+        """Let a version answer."""
+        ...
+
+    def roll_back(self, name: str, by: By = ...) -> Version:
+        """Let the version answer that was live before."""
+        ...
+
+    def retire(self, name: str, by: By = ...) -> None:
+        """Let no version answer."""
+        ...
+
+    def delete_version(self, name: str, number: int, by: By = ...) -> None:
+        """Remove a version that is not live."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove a retired adapter."""
+        ...
+
+    def edit_card(self, name: str, changes: CardChanges) -> Card:
+        """Change a card; every fault is told at once."""
+        ...
+
+
+class Judgements(Protocol):
+    """What was found about versions, and whether one may go live."""
+
+    def verdict(self, name: str, number: int) -> Mapping[str, Any] | None:
+        """The record of a judgement, None where there is none."""
+        ...
+
+    def permit(self, name: str, number: int, anyway: str = "") -> object:
+        """Raise where a recorded verdict says no and nobody gives a reason to overrule it."""
         ...
 
 
@@ -49,6 +96,46 @@ class Corpora(Protocol):
 
     def ingest(self, names: Sequence[str] | None = None) -> Iterator[Progress]:
         """Bring the index up to the files, telling how far it is."""
+        ...
+
+
+class Jobs(Protocol):
+    """Trains adapters in processes of their own. Names and settings from a browser are checked by each call."""
+
+    def adapters(self) -> Sequence[str]:
+        """Names of the adapters that have a recipe."""
+        ...
+
+    def recipe(self, adapter: str) -> Recipe:
+        """An adapter's recipe."""
+        ...
+
+    def forecast(self, adapter: str, overrides: Mapping[str, object]) -> Forecast:
+        """What a training with these settings will take."""
+        ...
+
+    def start(self, adapter: str, overrides: Mapping[str, object]) -> str:
+        """Queue a training; returns the job's name."""
+        ...
+
+    def stop(self, job: str) -> Job:
+        """Have it write its checkpoint and end."""
+        ...
+
+    def resume(self, job: str) -> Job:
+        """Go on with a job that was stopped, interrupted or failed."""
+        ...
+
+    def jobs(self) -> list[Job]:
+        """Every job, latest first."""
+        ...
+
+    def job(self, job: str) -> Job:
+        """One job."""
+        ...
+
+    def events(self, job: str) -> Sequence[JobEvent]:
+        """Steps, validation losses and samples of a job, in order."""
         ...
 
 
@@ -98,8 +185,18 @@ class Assistant(Protocol):
         ...
 
     @property
+    def judgement(self) -> Judgements:
+        """What was found about new versions."""
+        ...
+
+    @property
     def corpora(self) -> Corpora:
         """The documents."""
+        ...
+
+    @property
+    def jobs(self) -> Jobs:
+        """Trainings."""
         ...
 
     @property
@@ -129,5 +226,3 @@ class PageOptions:
     base_title: str = ""
     base_licence: str = ""
     base_notice: str = ""
-    jobs: Path = Path("var/jobs")
-    adapters_folder: Path = Path("adapters")

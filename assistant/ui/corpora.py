@@ -12,7 +12,8 @@ from typing import Any
 import gradio as gr
 
 from assistant.errors import AssistantError
-from assistant.services.corpora import Corpus, Progress, Stage, unknown_corpus
+from assistant.services.corpora import Corpus, unknown_corpus
+from assistant.services.ingestion import Progress, Stage
 from assistant.types import Passage, Source
 from assistant.ui import formats, render, sources
 from assistant.ui.chat import BIND, Session

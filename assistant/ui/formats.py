@@ -48,6 +48,14 @@ def seconds(milliseconds: float, t: Texts) -> str:
     return f"{number(milliseconds / 1000, t, 1)} s"
 
 
+def duration(seconds: float, t: Texts) -> str:
+    """4830.0 as "1 h 21 min", 90.0 as "2 min", 12.0 as "12 s"."""
+    if seconds < 60:
+        return f"{number(seconds, t)} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{number(hours, t)} h {minutes} min" if hours else f"{minutes} min"
+
+
 def size(count: int, t: Texts) -> str:
     """Bytes as MB or GB of 10^6 and 10^9 bytes."""
     if count >= 1_000_000_000:

@@ -1,162 +1,193 @@
-"""The page "Treino": the command of each recipe, and the jobs of this machine.
+"""The page "Treino": settle a training, start it, and watch, stop or resume the jobs.
 
-Knows the files that a job leaves (var/jobs/<id>/: job.json, events.jsonl, at the end adapter/).
-Refuses to start anything.
+Knows its widgets. Refuses to know how anything looks (`training_view`), what a setting means
+(`training_fields`) and how a job runs. Everything shown is read from the jobs again at each look, so a
+reload, another browser or a restart shows the same; names and values from the browser are checked by the
+service.
 """
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
-from assistant.ui import formats
+from assistant.errors import AssistantError
+from assistant.services.job_files import Job
+from assistant.training.fields import PRESETS
+from assistant.ui import render
 from assistant.ui.chat import BIND, Session
-from assistant.ui.contracts import Assistant, PageOptions
+from assistant.ui.contracts import Assistant, Jobs
 from assistant.ui.markup import Safe, tag
 from assistant.ui.texts import Texts, texts
+from assistant.ui.training_fields import field_widgets, filled, wanted
+from assistant.ui.training_view import detail, forecast_lines, job_list
 from assistant.ui.words import Words
 
-_SILENT_S = 900  # a running job writes a step every few seconds; a validation takes minutes
-_TAIL_BYTES = 65_536
-
-
-@dataclass(frozen=True, slots=True)
-class JobLine:
-    """A job as its files tell: `state` one of queued, running, stopped, done."""
-
-    id: str
-    adapter: str
-    state: str
-    step: int
-    steps: int
-    changed: str
+_TICK_S = 2.0
+Updates = dict[Any, Any]
 
 
 class TrainingPage:
-    """Commands to copy, and the list of jobs."""
+    """`build` places the widgets and connects them; the rest answers events."""
 
-    def __init__(self, assistant: Assistant, options: PageOptions, words: Words, session: Any) -> None:
+    def __init__(self, assistant: Assistant, words: Words, session: Any) -> None:
         self._assistant = assistant
-        self._options = options
         self._words = words
         self._session = session
 
     def build(self, tab: Any) -> None:
-        """Place the widgets and connect them."""
-        shown = gr.HTML(js_on_load=BIND, apply_default_css=False, elem_id="training-list")
-        self._words.follow(shown, self._page)
-        refresh = self._words.label(gr.Button(size="sm", elem_id="training-refresh"), value="refresh")
-        gr.on(
-            [tab.select, refresh.click], self._refresh, [self._session], [shown],
-            show_progress="hidden", api_visibility="private", queue=False,
-        )  # fmt: skip
+        """Place the widgets inside the open tab and connect them to it."""
+        words = self._words
+        words.follow(gr.HTML(apply_default_css=False), self._intro)
+        with gr.Row(elem_id="training-choice"):
+            self._adapter = words.follow(gr.Dropdown(elem_id="training-adapter", filterable=False), self._choices)
+            self._preset = words.follow(gr.Radio(list(PRESETS), elem_id="training-preset", value="balanced"), _presets)
+        with words.label(gr.Accordion(open=False, elem_id="training-fields"), label="more_settings"):
+            with gr.Row(elem_classes="fields"):
+                self._fields = field_widgets(words)
+            self._again = words.label(gr.Button(size="sm", elem_id="training-forecast"), value="forecast_again")
+        self._expected = gr.HTML(apply_default_css=False, elem_id="training-expected")
+        self._note = gr.HTML(apply_default_css=False, elem_id="training-note")
+        with gr.Row(elem_id="training-actions"):
+            self._start = words.label(gr.Button(variant="primary", elem_id="training-start"), value="start_training")
+            self._stop = words.label(gr.Button(visible=False, elem_id="training-stop"), value="stop_training")
+            self._resume = words.label(gr.Button(visible=False, elem_id="training-resume"), value="resume_training")
+        self._detail = gr.HTML(apply_default_css=False, elem_id="training-job")
+        self._list = gr.HTML(js_on_load=BIND, apply_default_css=False, elem_id="training-list")
+        words.follow(self._detail, lambda t: "")  # painted anew by the next look
+        words.follow(self._expected, lambda t: "")
+        self._opened = gr.State("")  # the job that this visitor opened; none: the latest
+        self._settled = gr.State("")  # adapter and preset that the fields show
+        self._timer = gr.Timer(_TICK_S, active=False)
+        self._wire(tab)
 
-    def _refresh(self, session: Session) -> Safe:
-        return self._page(texts(session.language))
+    def _wire(self, tab: Any) -> None:
+        light: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+        heavy: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_id": "forecast"}
+        watching = [self._session, self._opened]
+        shown = [self._detail, self._list, self._stop, self._resume]
+        choice = [self._session, self._adapter, self._preset]
+        pages = tab.parent
 
-    def _page(self, t: Texts) -> Safe:
-        recipes = sorted(p.parent.name for p in self._options.adapters_folder.glob("*/recipe.toml"))
-        titles = {a.name: a.title.get(t.language) for a in self._assistant.adapters.list()}
-        return tag(
-            "div",
-            tag("section", tag("h1", t("tab_training")), tag("p", t("training_intro"), class_="quiet")),
-            recipe_list({name: titles.get(name, name) for name in recipes}, t),
-            job_list(list(read_jobs(self._options.jobs)), t),
-        )
+        def open_tab(session: Session, opened: str, event: gr.SelectData) -> Updates:
+            here = event.index in (pages.children.index(tab), tab.id)
+            return {self._timer: gr.Timer(active=here), **(self._look(session, opened) if here else {})}
 
+        pages.select(open_tab, watching, [self._timer, *shown], **light)
+        entered = [self._session, self._adapter, *self._fields]
+        foretell = {"fn": self._foretell, "inputs": entered, "outputs": [self._expected, self._note], **heavy}
+        settled = [self._adapter, self._settled, *self._fields]
+        tab.select(self._settle, [*choice, self._settled], settled, **light).then(**foretell)
+        filled_in = [self._settled, self._note, *self._fields]
+        gr.on([self._adapter.input, self._preset.input], self._fill, choice, filled_in, **light).then(**foretell)
+        self._again.click(**foretell)
+        self._timer.tick(self._look, watching, shown, **light)
+        told = [self._note, self._opened, *shown]
+        self._start.click(self._begin, entered, told, **light)
+        self._stop.click(self._end, watching, told, **light)
+        self._resume.click(self._go_on, watching, told, **light)
+        self._list.select(self._open, [self._session], told, **light)
 
-def recipe_list(recipes: Mapping[str, str], t: Texts) -> Safe:
-    """One card for each recipe: the command that trains it and the one that evaluates it."""
-    cards = [
-        tag(
-            "div",
-            tag("strong", title),
-            command(f"python -m assistant train {name}", t),
-            command(f"python -m assistant evaluate --adapter {name} --data FILE", t),
-            class_="panel-card",
-        )
-        for name, title in recipes.items()
-    ]
-    body = tag("div", *cards, class_="stack") if cards else tag("p", t("no_recipes"), class_="quiet")
-    return tag("section", tag("h2", t("recipes")), body)
+    @property
+    def _jobs(self) -> Jobs:
+        return self._assistant.jobs
 
+    # Settling
 
-def command(line: str, t: Texts) -> Safe:
-    """A command with a button that copies it."""
-    copy = tag(
-        "button", t("copy"), type="button", class_="link", data_event="copy", data_text=line, data_done=t("copied")
-    )
-    return tag("div", tag("code", line), copy, class_="command")
+    def _intro(self, t: Texts) -> Safe:
+        missing = None if self._jobs.adapters() else tag("p", t("no_recipes"), class_="note")
+        return tag("section", tag("h1", t("tab_training")), tag("p", t("training_intro"), class_="quiet"), missing)
 
+    def _choices(self, t: Texts) -> Any:
+        titles = self._titles(t)
+        pairs = [(titles.get(name, name), name) for name in self._jobs.adapters()]
+        return gr.update(label=t("adapter"), choices=pairs)
 
-def job_list(jobs: list[JobLine], t: Texts) -> Safe:
-    """The jobs, latest first."""
-    if not jobs:
-        return tag("section", tag("h2", t("jobs")), tag("p", t("no_jobs"), class_="quiet"))
-    keys = ("job", "adapter", "state", "progress", "last_change")
-    header = tag("tr", *(tag("th", t(key), scope="col") for key in keys))
-    rows = [tag("tr", *(tag("td", cell) for cell in _cells(job, t))) for job in jobs]
-    table = tag("div", tag("table", tag("thead", header), tag("tbody", *rows)), class_="table-box")
-    return tag("section", tag("h2", t("jobs")), table)
+    def _settle(self, session: Session, adapter: str | None, preset: str, settled: str) -> Updates:
+        """The tab is opened: fields that show no recipe yet, or one that is gone, are filled."""
+        known = list(self._jobs.adapters())
+        name = adapter if adapter in known else next(iter(known), None)
+        choices = self._choices(texts(session.language)) | {"value": name}
+        if name is None or settled == _key(name, preset):
+            return {self._adapter: choices}
+        updates = self._fill(session, name, preset)
+        updates.pop(self._note, None)
+        return {**updates, self._adapter: choices}
 
-
-def _cells(job: JobLine, t: Texts) -> tuple[str, ...]:
-    tone = {"stopped": "chip warn"}.get(job.state, "chip good")
-    steps = t("steps", n=formats.number(job.step, t), total=formats.number(job.steps, t)) if job.steps else ""
-    state = tag("span", t(f"job_{job.state}"), class_=tone)
-    return job.id, job.adapter, state, steps, formats.day(job.changed, t)
-
-
-def read_jobs(folder: Path) -> Iterator[JobLine]:
-    """The jobs under `folder`, latest first; a line of a log that cannot be read is passed over."""
-    logs = [path for path in folder.glob("*/events.jsonl") if path.is_file()]
-    for path in sorted(logs, key=lambda p: p.stat().st_mtime, reverse=True):
-        yield _read_job(path)
-
-
-def _read_job(log: Path) -> JobLine:
-    step, steps = 0, 0
-    for event in _events(log):
-        step, steps = _whole(event.get("step"), step), _whole(event.get("steps"), steps)
-    touched = log.stat().st_mtime
-    if (log.parent / "adapter").is_dir():
-        state = "done"
-    elif time.time() - touched > _SILENT_S:
-        state = "stopped"
-    else:
-        state = "running" if steps else "queued"
-    changed = datetime.fromtimestamp(touched, UTC).date().isoformat()
-    return JobLine(log.parent.name, _adapter(log.parent), state, step, steps, changed)
-
-
-def _adapter(folder: Path) -> str:
-    try:
-        return str(json.loads((folder / "job.json").read_text("utf-8")).get("adapter", ""))
-    except (OSError, ValueError, AttributeError):
-        return ""  # not written yet, or by hand: the job is listed all the same
-
-
-def _whole(value: object, otherwise: int) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
-
-
-def _events(path: Path) -> Iterator[Mapping[str, object]]:
-    """The first line and the tail of a log: enough for adapter, state and step of a long job."""
-    with path.open("rb") as file:
-        lines = [file.readline()]
-        file.seek(max(file.tell(), path.stat().st_size - _TAIL_BYTES))
-        lines += file.read().splitlines()
-    for line in lines:
+    def _fill(self, session: Session, adapter: str | None, preset: str) -> Updates:
         try:
-            event = json.loads(line)
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            continue  # half a line: the job writes at this moment, or the tail begins inside of it
-        if isinstance(event, dict):
-            yield event
+            shown = filled(self._jobs.recipe(str(adapter)), preset)
+        except AssistantError as error:
+            return {self._note: render.note(error.text(session.language))}
+        fields = dict(zip(self._fields, shown, strict=True))
+        return {self._settled: _key(str(adapter), preset), self._note: "", **fields}
+
+    def _foretell(self, session: Session, adapter: str | None, *entered: object) -> Updates:
+        try:
+            recipe = self._jobs.recipe(str(adapter))
+            forecast = self._jobs.forecast(str(adapter), wanted(recipe, entered))
+        except AssistantError as error:
+            return {self._expected: "", self._note: render.note(error.text(session.language))}
+        return {self._expected: forecast_lines(forecast, texts(session.language)), self._note: ""}
+
+    # Watching
+
+    def _look(self, session: Session, opened: str) -> Updates:
+        """How the jobs are now."""
+        t = texts(session.language)
+        jobs, titles = self._jobs.jobs(), self._titles(t)
+        job = _shown(jobs, opened)
+        return {
+            self._detail: detail(job, self._jobs.events(job.id) if job else (), titles, t),
+            self._list: job_list(jobs, titles, t),
+            self._stop: gr.update(visible=job is not None and job.active),
+            self._resume: gr.update(visible=job is not None and job.resumable),
+        }
+
+    def _titles(self, t: Texts) -> dict[str, str]:
+        return {a.name: a.title.get(t.language) for a in self._assistant.adapters.list()}
+
+    # Acting
+
+    def _begin(self, session: Session, adapter: str | None, *entered: object) -> Updates:
+        def start() -> str:
+            return self._jobs.start(str(adapter), wanted(self._jobs.recipe(str(adapter)), entered))
+
+        return self._done(session, "", start)
+
+    def _end(self, session: Session, opened: str) -> Updates:
+        return self._done(session, opened, lambda: self._jobs.stop(self._current(opened)).id)
+
+    def _go_on(self, session: Session, opened: str) -> Updates:
+        return self._done(session, opened, lambda: self._jobs.resume(self._current(opened)).id)
+
+    def _open(self, session: Session, event: gr.EventData) -> Updates:
+        return self._done(session, "", lambda: self._jobs.job(str(event._data.get("id"))).id)
+
+    def _current(self, opened: str) -> str:
+        job = _shown(self._jobs.jobs(), opened)
+        return job.id if job else ""
+
+    def _done(self, session: Session, opened: str, act: Callable[[], str]) -> Updates:
+        """Act, and show the job it was about; where it could not be done, the words that say why."""
+        try:
+            opened, note = act(), Safe("")
+        except AssistantError as error:
+            note = render.note(error.text(session.language))
+        return {self._note: note, self._opened: opened, **self._look(session, opened)}
+
+
+def _shown(jobs: list[Job], opened: str) -> Job | None:
+    """The job that was opened, else one that works, else the latest."""
+    by_id = {job.id: job for job in jobs}
+    return by_id.get(opened) or next((job for job in jobs if job.active), next(iter(jobs), None))
+
+
+def _key(adapter: str, preset: str) -> str:
+    return f"{adapter}/{preset}"
+
+
+def _presets(t: Texts) -> Any:
+    return gr.update(label=t("preset"), choices=[(t(f"job_preset_{name}"), name) for name in PRESETS])

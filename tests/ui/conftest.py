@@ -93,7 +93,6 @@ class Served:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     from assistant.ui.app import build_ui, launch
-    from assistant.ui.contracts import PageOptions
 
     folder = tmp_path_factory.mktemp("page")
     demo = DemoAssistant(ConversationStore(folder / "conversations.sqlite"))
@@ -111,7 +110,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     with loops_left_open():
-        blocks = build_ui(demo, PageOptions(jobs=folder / "jobs", adapters_folder=folder / "adapters"))
+        blocks = build_ui(demo)
     url = launch(blocks, "127.0.0.1", port, block=False)
     yield Served(url, demo, gate, waiting)
     gate.set()

@@ -7,17 +7,24 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from assistant.errors import DocumentRefused, GenerationError
-from assistant.services.adapters import AdapterInfo
-from assistant.services.corpora import Corpus, CorpusCard, Progress, Stage
+from demo_adapters import DemoJudgement, demo_adapters
+
+from assistant.errors import AdapterNotFound, DocumentRefused, GenerationError
+from assistant.services.adapters import AdapterInfo, AdaptersService, AdapterState
+from assistant.services.corpora import Corpus
+from assistant.services.corpus_card import CorpusCard
+from assistant.services.forecast import Forecast
+from assistant.services.ingestion import Progress, Stage
+from assistant.services.job_files import Job, JobState, Phase, unknown_job
 from assistant.services.request import AskRequest
 from assistant.stores.conversations import ConversationStore
 from assistant.stores.manifests import NO_TEXT, Localized
 from assistant.stores.passages import CorpusStats
+from assistant.training.config import DataConfig, LoraSettings, Recipe, TrainingSettings, changed
 from assistant.types import (
     AdapterKind,
     Answer,
@@ -92,6 +99,8 @@ ADAPTERS = (
         base="qwen3-0.6b",
         active="0001-qwen3-0.6b",
         compatible=False,
+        versions=("0001-qwen3-0.6b",),
+        state=AdapterState.OTHER_BASE,
         note=Localized(
             "old-notes@0001 foi treinado para o modelo base qwen3-0.6b, não para gemma3-270m.",
             "old-notes@0001 was trained on the base qwen3-0.6b, not on gemma3-270m.",
@@ -202,12 +211,6 @@ def _script(request: AskRequest) -> Script:
 
 
 @dataclass
-class DemoAdapters:
-    def list(self) -> Sequence[AdapterInfo]:
-        return ADAPTERS
-
-
-@dataclass
 class DemoCorpora:
     added: list[tuple[str, str, str]] = field(default_factory=list)
 
@@ -234,6 +237,68 @@ class DemoCorpora:
 
 
 @dataclass
+class DemoJobs:
+    """Jobs that a test moves on: each look at a running one takes ten steps further, up to `hold`."""
+
+    known: dict[str, Job] = field(default_factory=dict)
+    hold: int = 60
+
+    def adapters(self) -> Sequence[str]:
+        return ("legal-ner", "restaurant-replies")
+
+    def recipe(self, adapter: str) -> Recipe:
+        if adapter not in self.adapters():
+            raise AdapterNotFound(f"No adapter is called {adapter!r}.", pt=f"Nenhum adaptador se chama {adapter!r}.")
+        return Recipe(DataConfig("pairs", ("data/pairs.jsonl",)), LoraSettings(), TrainingSettings(epochs=3))
+
+    def forecast(self, adapter: str, overrides: Mapping[str, object]) -> Forecast:
+        epochs = changed(self.recipe(adapter), overrides).training.epochs
+        return Forecast(1_600, 2, 120_000 * epochs, 40 * epochs, 240.0 * epochs, 4_000, True, True)
+
+    def start(self, adapter: str, overrides: Mapping[str, object]) -> str:
+        changed(self.recipe(adapter), overrides)
+        name = f"2025112{len(self.known)}-100000-{adapter}"
+        job = Job(name, adapter, JobState.RUNNING, Phase.TRAINING, "2025-11-20T10:00:00+00:00", overrides=overrides)
+        self.known[name] = replace(job, steps=120, tokens_per_second=512.0, seconds_left=300.0, memory_mb=3_900)
+        return name
+
+    def stop(self, job: str) -> Job:
+        return self._set(job, state=JobState.STOPPED, phase=None, seconds_left=None)
+
+    def resume(self, job: str) -> Job:
+        return self._set(job, state=JobState.RUNNING, phase=Phase.TRAINING, seconds_left=280.0)
+
+    def jobs(self) -> list[Job]:
+        for name, job in self.known.items():
+            if job.state is JobState.RUNNING:
+                self._set(name, step=min(job.step + 10, self.hold))
+        return list(reversed(self.known.values()))
+
+    def job(self, job: str) -> Job:
+        return self._set(job)
+
+    def events(self, job: str) -> Sequence[Mapping[str, object]]:
+        found: list[Mapping[str, object]] = []
+        for step in range(1, self.job(job).step + 1):
+            loss = 0.4 + 2.0 / (1 + step / 12) + 0.08 * (step % 5)
+            rate = 5e-4 * (1 - step / 150)
+            found.append({"event": "step", "step": step, "steps": 120, "loss": loss, "learning_rate": rate})
+            if step % 20 == 0:
+                found.append({"event": "validation", "step": step, "loss": loss + 0.1, "best": True})
+                found.append(
+                    {"event": "sample", "step": step, "prompt": "Avaliação: A sopa veio fria <b>.\nResposta:",
+                     "expected": " Lamentamos pela sopa.", "output": f" Desculpe pela sopa ({step})."}
+                )  # fmt: skip
+        return found
+
+    def _set(self, job: str, **changes: object) -> Job:
+        if job not in self.known:
+            raise unknown_job(job)
+        self.known[job] = replace(self.known[job], **changes)
+        return self.known[job]
+
+
+@dataclass
 class DemoRetriever:
     def retrieve(self, question: str, *, corpora: Sequence[str] | None, k: int) -> Sequence[Passage]:
         return (passage("luas-2025.md", MOONS_2025, 0.88, "2025-03-11"),) if "lua" in question else ()
@@ -243,8 +308,10 @@ class DemoRetriever:
 class DemoAssistant:
     conversations: ConversationStore
     chat: DemoChat = field(default_factory=DemoChat)
-    adapters: DemoAdapters = field(default_factory=DemoAdapters)
+    adapters: AdaptersService = field(default_factory=lambda: demo_adapters(ADAPTERS))
+    judgement: DemoJudgement = field(default_factory=DemoJudgement)
     corpora: DemoCorpora = field(default_factory=DemoCorpora)
+    jobs: DemoJobs = field(default_factory=DemoJobs)
     retriever: DemoRetriever = field(default_factory=DemoRetriever)
 
     def doctor(self) -> Sequence[Check]:
@@ -270,7 +337,7 @@ def main() -> None:
     folder = Path(sys.argv[2] if len(sys.argv) > 2 else "/tmp/assistant-demo")
     demo = DemoAssistant(ConversationStore(folder / "conversations.sqlite"))
     demo.chat.gate = lambda cancel: cancel.wait(0.06) and None
-    options = PageOptions(base_title="Gemma 3 270M (pretrained, Q4_K_M)", jobs=folder / "jobs")
+    options = PageOptions(base_title="Gemma 3 270M (pretrained, Q4_K_M)")
     launch(build_ui(demo, options), "127.0.0.1", int(sys.argv[1]))
 
 

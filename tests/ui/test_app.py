@@ -1,30 +1,28 @@
 from __future__ import annotations
 
-import json
 import os
 import socket
-import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 from demo_assistant import ADAPTERS, Check, DemoChat
 
 from assistant.errors import ConfigurationError, InputRejected
-from assistant.services.corpora import Corpus, CorpusCard, Stage
-from assistant.services.corpora import Progress as Step
+from assistant.services.corpora import Corpus
+from assistant.services.corpus_card import CorpusCard
+from assistant.services.ingestion import Progress as Step
+from assistant.services.ingestion import Stage
 from assistant.services.request import AskRequest
 from assistant.stores.conversations import Exchange
 from assistant.stores.manifests import Localized
 from assistant.stores.passages import CorpusStats
 from assistant.types import Answered
-from assistant.ui import adapters, corpora, system
+from assistant.ui import adapter_view, corpora, system
 from assistant.ui.app import launch
 from assistant.ui.asking import Order, follow, to_request
 from assistant.ui.render import Progress
 from assistant.ui.runs import Runs
 from assistant.ui.texts import texts
-from assistant.ui.training import read_jobs
 
 PT = texts("pt")
 KNOWN = ({"legal-ner"}, {"direito"})
@@ -49,7 +47,7 @@ def test_what_services_say_is_shown_in_the_language_of_the_page(language: str, k
         system.findings([Check(said, False, said, said)], t),
         corpora.listing([Corpus(card, CorpusStats(0, 0, 0, None, None), (), said)], t),
         corpora.stage(Step("x", "a.pdf", kept, 1, 1, warnings=(said,)), t),
-        adapters.listing(noted, t).replace(noted[0].note.get(language), said.get(language)),
+        adapter_view.listing(noted, t).replace(noted[0].note.get(language), said.get(language)),
     ]
     other = said.get("pt" if language == "en" else "en")
     assert all(said.get(language) in page and other not in page for page in shown)
@@ -142,27 +140,6 @@ def test_closing_the_stream_closes_the_answer() -> None:
     next(stream)
     stream.close()
     assert closed == [True]
-
-
-def test_jobs_are_read_from_their_files(tmp_path: Path) -> None:
-    for name, age, done in (("one", 0, False), ("two", 4000, False), ("three", 8000, True)):
-        folder = tmp_path / name
-        folder.mkdir()
-        (folder / "job.json").write_text(json.dumps({"adapter": "legal-ner"}))
-        step = json.dumps({"event": "step", "step": 7, "steps": 114})
-        log = folder / "events.jsonl"
-        log.write_bytes(step.encode() + b'\n{"event": "step", "st\n\xff\xfe\n[1]\n')
-        os.utime(log, (time.time() - age, time.time() - age))
-        if done:
-            (folder / "adapter").mkdir()
-    (tmp_path / "empty").mkdir()
-    jobs = list(read_jobs(tmp_path))
-    assert [(j.id, j.state, j.adapter, j.step, j.steps) for j in jobs] == [
-        ("one", "running", "legal-ner", 7, 114),
-        ("two", "stopped", "legal-ner", 7, 114),
-        ("three", "done", "legal-ner", 7, 114),
-    ]
-    assert list(read_jobs(tmp_path / "nowhere")) == []
 
 
 def test_the_demo_ends_every_answer() -> None:

@@ -287,7 +287,7 @@ def test_documents_are_added_searched_and_refused(open_page: Open, served: Any, 
 def test_the_other_pages_tell_state_and_remedy(open_page: Open) -> None:
     page = open_page()
     page.click("button[role=tab]:has-text('Adaptadores')")
-    page.wait_for_selector("#adapters-list >> text=não serve aqui")
+    page.wait_for_selector("#adapters-list >> text=outra base")
     page.click("button[role=tab]:has-text('Treino')")
     page.wait_for_selector("#training-list >> text=Nenhum treino")
     page.click("button[role=tab]:has-text('Sistema')")

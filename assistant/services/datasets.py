@@ -1,0 +1,292 @@
+"""From a file somebody has to the data of an adapter: examined, shown, adopted, or the beginning of a new one.
+
+Knows that everything is checked before anything is written, and that what was written goes again when a
+later step fails. What is kept are JSON lines in UTF-8, one file for each part of the split, so that the
+columns somebody chose, the encoding and the split are settled once. Refuses to train.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import threading
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from assistant.errors import ConfigurationError, DataError, StorageError
+from assistant.models.tokens import TokenCounter
+from assistant.stores.cards import faults_of
+from assistant.stores.manifests import AdapterRegistry, Card, Localized, check_name, read_card, write_atomically
+from assistant.training.config import Recipe, TrainingSettings, read_recipe
+from assistant.training.drafts import NewAdapter, card_text, draft_card, lines_of, recipe_text
+from assistant.training.findings import Severity
+from assistant.training.parts import divide
+from assistant.training.records import Mapping, Record, RecordSet, is_whole, read_records
+from assistant.training.report import DataReport, PreviewItem, ReportOptions, preview, report
+from assistant.types import AdapterKind
+
+_EXTENDED = ("records", "pairs", "conll")  # sources whose files "records" reads alike
+_SHARE = 0.1  # of the records for validation, and as much for the test
+
+Target = str | AdapterKind | Card
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """The data set as an adapter has it now: the files that were written, and the report on it."""
+
+    adapter: str
+    files: tuple[Path, ...]
+    report: DataReport
+
+
+class DataSetService:
+    """Data sets for the adapters of one folder."""
+
+    def __init__(self, registry: AdapterRegistry, counter: Callable[[], TokenCounter]) -> None:
+        """`counter` gives the token counter; it is asked once, when it is first needed."""
+        self._registry = registry
+        self._make_counter = counter
+        self._counter: TokenCounter | None = None
+        self._lock = threading.Lock()  # two data sets for one recipe, one after the other
+
+    def examine(self, target: Target, path: Path, mapping: Mapping | None = None) -> DataReport:
+        """What a file holds as data of an adapter (by name or card), or of one of that kind that is yet to be.
+
+        Raises `DataError` for a file that cannot be read, naming line and value; everything else is a finding.
+        """
+        found, card = self._open(target, path, mapping)
+        known = target.name if isinstance(target, Card) else str(target)
+        return self._report(found, card, None if isinstance(target, AdapterKind) else self._recipe(known))
+
+    def preview(
+        self, target: Target, path: Path, mapping: Mapping | None = None, n: int = 3
+    ) -> tuple[PreviewItem, ...]:
+        """Exactly what the model will see of `n` records from all over the file."""
+        found, card = self._open(target, path, mapping)
+        return preview(found.records, card, n)
+
+    def adopt(self, name: str, path: Path, mapping: Mapping | None = None) -> Adopted:
+        """Add a data set to an adapter's recipe; its validation part too where the recipe has one.
+
+        Raises `DataError` when the report has errors or the recipe reads something else; nothing has changed then.
+        """
+        with self._lock:
+            found, card = self._open(name, path, mapping)
+            recipe = self._recipe(name)
+            if recipe is None:
+                return self._begin(card, found, path)
+            if recipe.data.source not in _EXTENDED:
+                raise DataError(
+                    f"The recipe of {name} reads the source {recipe.data.source!r}, whose files have a form of their "
+                    f"own. Make a new adapter from {path.name} instead.",
+                    pt=f"A receita de {name} lê dados do tipo {recipe.data.source!r}, que têm forma própria. Crie um "
+                    f"adaptador novo a partir de {path.name}.",
+                )
+            result = _accepted(self._report(found, card, recipe), path)
+            parts = _parts(found, result, card.kind)
+            if not recipe.data.validation:
+                parts = {"train": parts["train"] + parts.get("validation", ())}
+            parts["train"] += parts.pop("test", ())  # an adapter is judged on the test that it has
+            return Adopted(name, self._extend(card, parts, path), result)
+
+    def create(self, new: NewAdapter, path: Path, mapping: Mapping | None = None) -> Adopted:
+        """A new adapter, without a version yet: card, recipe and the three parts of the data.
+
+        Raises `ConfigurationError` for a name that is unsafe or taken, `DataError` when the report has errors;
+        nothing is left behind then.
+        """
+        check_name(new.name, "an adapter")
+        target = self._registry.folder / new.name
+        if target.exists() or target.is_symlink():
+            raise _taken(new.name)
+        _check_words(new)
+        found = read_records(path, mapping)
+        card = draft_card(new, found.records)
+        result = _accepted(self._report(found, card, None), path)
+        parts = _parts(found, result, new.kind)
+        card = replace(card, utterances=draft_card(new, parts["train"]).utterances)
+        with _written(target):
+            self._registry.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".staged-", dir=self._registry.folder) as staging:
+                staged = Path(staging) / new.name
+                _write_new(staged, card, parts, result)
+                _place(staged, target)
+        return Adopted(new.name, tuple(sorted((target / "data").iterdir())), result)
+
+    def _open(self, target: Target, path: Path, mapping: Mapping | None) -> tuple[RecordSet, Card]:
+        if isinstance(target, AdapterKind):
+            found = read_records(path, mapping)
+            words = Localized(path.stem, path.stem)
+            return found, draft_card(NewAdapter("draft", target, words, words), found.records)
+        card = target if isinstance(target, Card) else self._registry.card(target)
+        return read_records(path, mapping), card
+
+    def _report(self, found: RecordSet, card: Card, recipe: Recipe | None) -> DataReport:
+        if self._counter is None:
+            self._counter = self._make_counter()
+        settings = recipe.training if recipe else TrainingSettings()
+        options = ReportOptions(
+            self._counter.count, self._counter.estimated, settings.max_length, settings.seed, _SHARE
+        )
+        return report(found, card, options)
+
+    def _recipe(self, name: str) -> Recipe | None:
+        path = self._registry.folder / name / "recipe.toml"
+        return read_recipe(path) if path.is_file() else None
+
+    def _begin(self, card: Card, found: RecordSet, path: Path) -> Adopted:
+        """The first recipe of an adapter that has only a card."""
+        result = _accepted(self._report(found, card, None), path)
+        folder = self._registry.folder / card.name
+        files = self._files(card, _parts(found, result, card.kind), path)
+        names = {part: f"data/{file.name}" for part, (file, _) in files.items()}
+        _write_all(dict(files.values()), folder / "recipe.toml", recipe_text(card.name, names, result))
+        return Adopted(card.name, tuple(file for file, _ in files.values()), result)
+
+    def _extend(self, card: Card, parts: dict[str, tuple[Record, ...]], path: Path) -> tuple[Path, ...]:
+        recipe_path = self._registry.folder / card.name / "recipe.toml"
+        recipe = tomlkit.parse(recipe_path.read_text("utf-8"))
+        data: Any = recipe["data"]
+        files = self._files(card, parts, path)
+        for part, (file, _) in files.items():
+            data["files" if part == "train" else part].append(f"data/{file.name}")
+        data["source"] = "records"
+        _write_all(dict(files.values()), recipe_path, tomlkit.dumps(recipe))
+        return tuple(file for file, _ in files.values())
+
+    def _files(self, card: Card, parts: dict[str, tuple[Record, ...]], path: Path) -> dict[str, tuple[Path, str]]:
+        """A new file and its text for each part; raises `DataError` when the adapter has this very data already."""
+        folder, stem = self._registry.folder / card.name / "data", _stem(path)
+        result = {}
+        for part, records in parts.items():
+            text = lines_of(records, card.kind)
+            result[part] = (_free(folder, stem if part == "train" else f"{stem}-{part}", text), text)
+        return result
+
+
+def _accepted(result: DataReport, path: Path) -> DataReport:
+    """The report, if nothing in it keeps the data from being used; else `DataError` with all its errors."""
+    if result.ok:
+        return result
+    errors = [item for item in result.findings if item.severity is Severity.ERROR]
+    lines = [f" ({', '.join(map(str, item.lines[:5]))})" if item.lines else "" for item in errors]
+    raise DataError(
+        f"{path.name} is not taken: "
+        + " ".join(f"{item.message.en}{at}" for item, at in zip(errors, lines, strict=True)),
+        pt=f"{path.name} não foi aceito: "
+        + " ".join(f"{item.message.pt}{at}" for item, at in zip(errors, lines, strict=True)),
+    )
+
+
+def _parts(found: RecordSet, result: DataReport, kind: AdapterKind) -> dict[str, tuple[Record, ...]]:
+    """The parts that hold anything. Chat is judged on questions with passages, which records do not have."""
+    usable = [record for record in found.records if is_whole(record)]
+    dealt = divide(usable, result.split.seed, result.split.share)
+    validation, test = dealt.validation, dealt.test
+    if kind is AdapterKind.CHAT:
+        validation, test = validation + test, ()
+    parts = {"train": dealt.train, "validation": validation, "test": test}
+    return {part: records for part, records in parts.items() if records}
+
+
+def _write_new(staged: Path, card: Card, parts: dict[str, tuple[Record, ...]], result: DataReport) -> None:
+    """A whole adapter folder, read again as everything else will read it."""
+    (staged / "data").mkdir(parents=True)
+    for part, records in parts.items():
+        write_atomically(staged / "data" / f"{part}.jsonl", lines_of(records, card.kind))
+    names = {part: f"data/{part}.jsonl" for part in parts}
+    write_atomically(staged / "recipe.toml", recipe_text(card.name, names, result))
+    write_atomically(staged / "card.toml", card_text(card, result))
+    read_recipe(staged / "recipe.toml")
+    read_card(staged / "card.toml")
+
+
+def _place(staged: Path, target: Path) -> None:
+    try:
+        os.rename(staged, target)
+    except FileExistsError as error:
+        raise _taken(target.name) from error
+    except OSError:
+        if target.exists():  # somebody was faster
+            raise _taken(target.name) from None
+        raise
+
+
+def _write_all(texts: dict[Path, str], recipe: Path, recipe_words: str) -> None:
+    """Data files first, the recipe that names them last; all of them or none."""
+    with _written(recipe.parent):
+        done: list[Path] = []
+        try:
+            for path, text in texts.items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                done.append(path)
+                write_atomically(path, text)
+            write_atomically(recipe, recipe_words)
+        except BaseException:  # whatever it was, an interruption too: the recipe does not name these files
+            for path in done:
+                path.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _written(target: Path) -> Iterator[None]:
+    """Translate what the disk says about a folder that is being written."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"{target} could not be written: {error}. Free space on the disk or check its rights; nothing was kept.",
+            pt=f"Não foi possível gravar {target}. Libere espaço no disco ou confira as permissões; nada foi mantido.",
+        ) from error
+
+
+def _stem(path: Path) -> str:
+    """A safe name of at most 40 letters, digits and hyphens, from whatever the file is called."""
+    bare = unicodedata.normalize("NFKD", path.stem.lower()).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", bare).strip("-")[:40].strip("-") or "dados"
+
+
+def _free(folder: Path, stem: str, text: str) -> Path:
+    """A path in `folder` that is not taken."""
+    for number in range(1, 1000):
+        path = folder / (f"{stem}.jsonl" if number == 1 else f"{stem}-{number}.jsonl")
+        if not path.exists():
+            return path
+        if path.read_text("utf-8") == text:
+            raise DataError(
+                f"This very data is there already: {path}. Choose another file.",
+                pt=f"Estes mesmos dados já estão no adaptador, em {path.name}. Escolha outro arquivo.",
+            )
+    raise DataError(f"{folder} holds too many files called {stem}. Rename the file.", pt="Dê outro nome ao arquivo.")
+
+
+def _check_words(new: NewAdapter) -> None:
+    """Raise `ConfigurationError` with every fault of what a person said of a new adapter."""
+    words: dict[str, object] = {"title": new.title, "description": new.description}
+    if new.template is not None:
+        words["template"] = new.template
+    faults = faults_of(words, ())
+    if not all((new.title.pt.strip(), new.title.en.strip(), new.description.pt.strip(), new.description.en.strip())):
+        faults.append(Localized("faltam o título ou a descrição", "the title or the description is missing"))
+    if new.template is not None and "{input}" not in new.template:
+        faults.append(Localized("prompt.template precisa conter {input}", "prompt.template must contain {input}"))
+    if faults:
+        raise ConfigurationError(
+            f"The adapter {new.name} cannot be made: {'; '.join(fault.en for fault in faults)}.",
+            pt=f"O adaptador {new.name} não pode ser criado: {'; '.join(fault.pt for fault in faults)}.",
+        )
+
+
+def _taken(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The name {name!r} is taken. Choose another one, or add the data to that adapter.",
+        pt=f"O nome {name!r} já está em uso. Escolha outro ou acrescente os dados a esse adaptador.",
+    )

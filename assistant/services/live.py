@@ -1,0 +1,307 @@
+"""Which adapter versions answer now, and how that changes while people are being answered.
+
+Knows the order that disturbs nobody: what becomes live is resident in the engine before the router can
+choose it; what an answer is being written with stays resident until that answer has ended. Refuses to
+know why something changes: cards and versions on disk are the truth, `apply` brings this in step with them.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from assistant.engines.base import AdapterFiles, Engine, LoadFailure
+from assistant.errors import AdapterBroken, AdapterIncompatible, AssistantError
+from assistant.models.prompt_format import fill
+from assistant.routing.router import tried_route
+from assistant.services.request import AskRequest
+from assistant.stores.manifests import AdapterRegistry, Card, Localized, Version
+from assistant.types import Route
+
+_PROBE = "Qual é o prazo? O atendimento em São Paulo demorou, conforme o art. 5 da Lei 8.078/1990."
+_TRIES = 5  # a route may be outdated by a change between the decision and its use; then it is asked for again
+_NOT_ACTIVE = Localized(
+    "Nenhuma versão está ativa. Treine uma: python -m assistant train ",
+    "No version is active. Train one: python -m assistant train ",
+)
+
+Prepare = Callable[[Mapping[str, "LiveAdapter"]], Callable[[], None]]
+"""Learns to route to these adapters, which takes its time; calling the result puts that into service at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAdapter:
+    """An adapter that may answer: its card and its active version."""
+
+    card: Card
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class _Resident:
+    """A version in the engine. `stamp` tells it from another one that was given the same name later."""
+
+    files: AdapterFiles
+    stamp: tuple[int, int]
+
+
+class LiveAdapters:
+    """The adapters that answer on one base, their residence in its engine, and who uses them; thread-safe."""
+
+    def __init__(self, registry: AdapterRegistry, base: str, fingerprint: str) -> None:
+        self._registry = registry
+        self._base = base
+        self._fingerprint = fingerprint
+        self._changes = threading.RLock()  # one change at a time; seconds
+        self._lock = threading.Lock()  # guards live, notes and users; never held while anything is computed
+        self._live: Mapping[str, LiveAdapter] = MappingProxyType({})
+        self._notes: dict[str, Localized] = {}
+        self._users: Counter[str] = Counter()  # answers being written, by version key
+        self._engine: Engine | None = None
+        self._prepare: Prepare | None = None
+        self._resident: dict[str, _Resident] = {}
+        self._seen: object = None
+        self._used = time.monotonic()
+        self.refresh()
+
+    @property
+    def registry(self) -> AdapterRegistry:
+        """The adapters on disk."""
+        return self._registry
+
+    def live(self) -> Mapping[str, LiveAdapter]:
+        """The adapters that may answer, by name; a snapshot that never changes."""
+        with self._lock:
+            return self._live
+
+    def notes(self) -> Mapping[str, Localized]:
+        """What keeps an adapter from answering, by its name."""
+        with self._lock:
+            return dict(self._notes)
+
+    # Changing what is live
+
+    def refresh(self) -> None:
+        """Read cards and manifests again, where no engine answers yet; an adapter with a fault is noted."""
+        live, notes = self._read()
+        with self._lock:
+            self._live, self._notes = MappingProxyType(live), notes
+
+    def attach(self, engine: Engine) -> None:
+        """Answer with this engine from now on; what it refuses is noted and not live. The router is left alone."""
+        with self._changes:
+            self._engine, self._resident = engine, {}
+            self._apply(None)
+
+    def route_with(self, prepare: Prepare) -> None:
+        """Have every later change refit the router by `prepare`."""
+        self._prepare = prepare
+
+    def apply(self) -> None:
+        """Bring what answers in step with cards and versions on disk, without a pause.
+
+        New versions are loaded beside the old ones, then the router is fitted, then both change at once; answers
+        that are being written end as they began. Raises `ModelUnavailable`; then everything stays as it was.
+        """
+        with self._changes:
+            self._apply(self._prepare)
+
+    def _apply(self, prepare: Prepare | None) -> None:
+        self._seen = self.state_of_disk()
+        live, notes = self._read()
+        for adapter, refusal in self._load(live.values()):
+            notes[adapter.card.name] = refusal
+            del live[adapter.card.name]
+        snapshot = MappingProxyType(live)
+        install = prepare(snapshot) if prepare else None
+        with self._lock:
+            self._live, self._notes = snapshot, notes
+            if install:
+                install()
+        self._used = time.monotonic()
+
+    def outdated(self) -> bool:
+        """Whether cards or versions have changed on disk since they were read, by whomever."""
+        return self._seen != self.state_of_disk()
+
+    def state_of_disk(self) -> object:
+        """Names and times of every card and version: equal as long as nothing has changed. Reads no file."""
+        folder = self._registry.folder
+        files = sorted([*folder.glob("*/card.toml"), *folder.glob("*/versions/*/manifest.toml")])
+        return [(str(path), _stamp(path)) for path in files]
+
+    def settle(self, quiet_s: float = 0.0) -> bool:
+        """Free what nobody needs any more: earlier versions, tried ones. Nothing where the last use is fresh.
+
+        Until then a roll back or another try of the same version is immediate. Returns whether anything was freed.
+        """
+        with self._changes:
+            with self._lock:
+                needed = {a.version.key for a in self._live.values()} | set(self._users)
+            idle = time.monotonic() - self._used >= quiet_s
+            if self._engine is None or not idle or set(self._resident) <= needed:
+                return False
+            self._fill(self._engine, [r.files for key, r in self._resident.items() if key in needed])
+            return True
+
+    # Answering
+
+    @contextmanager
+    def answering(self, request: AskRequest, decide: Callable[[], Route]) -> Iterator[tuple[Route, LiveAdapter | None]]:
+        """The route of one question and the adapter it names, which stays resident until the answer has ended.
+
+        `decide` asks the router. A request that names a version is not routed: that version answers, live or not.
+        Raises what `decide` and `trial` raise.
+        """
+        if request.version is not None:
+            with self.trial(request.adapter, request.version) as tried:
+                yield tried_route(tried.card.name, tried.version.label, request.language), tried
+            return
+        route, live = decide(), None
+        for _ in range(_TRIES):
+            live = self._hold(route.adapter)
+            if live is not None or route.adapter is None:
+                break
+            route = decide()
+        try:
+            yield (replace(route, version=live.version.label) if live else route), live
+        finally:
+            if live is not None:
+                self._release(live.version.key)
+
+    @contextmanager
+    def trial(self, name: str, number: int) -> Iterator[LiveAdapter]:
+        """Any version of an adapter, resident for this use under its own key; the router never chooses it.
+
+        It stays loaded for a while, so that the next try is immediate (see `settle`). Raises
+        `AdapterNotFound`, `AdapterIncompatible` for one of another base and `AdapterBroken`.
+        """
+        with self._changes:
+            card, version = self._registry.card(name), self._registry.version(name, number)
+            tried = LiveAdapter(card, version)
+            if version.key not in self._resident:
+                self._check(version)
+            for adapter, refusal in self._load([tried]):
+                if adapter == tried:
+                    raise AdapterBroken(refusal.en, pt=refusal.pt)
+            with self._lock:
+                self._users[version.key] += 1
+        try:
+            yield tried
+        finally:
+            self._release(version.key)
+            self._used = time.monotonic()
+
+    def _hold(self, name: str | None) -> LiveAdapter | None:
+        with self._lock:
+            live = self._live.get(name or "")
+            if live is not None:
+                self._users[live.version.key] += 1
+            return live
+
+    def _release(self, key: str) -> None:
+        with self._lock:
+            self._users[key] -= 1
+            if self._users[key] <= 0:
+                del self._users[key]
+
+    # Reading and loading; only under `_changes`, but for the first reading
+
+    def _read(self) -> tuple[dict[str, LiveAdapter], dict[str, Localized]]:
+        live: dict[str, LiveAdapter] = {}
+        notes: dict[str, Localized] = {}
+        for name in self._registry.names():
+            try:
+                card = self._registry.card(name)
+                version = self._registry.active(name)
+                if version is None:
+                    notes[name] = Localized(_NOT_ACTIVE.pt + name, _NOT_ACTIVE.en + name)
+                else:
+                    self._check(version)
+                    live[name] = LiveAdapter(card, version)
+            except AssistantError as error:
+                notes[name] = Localized.of(error)
+        return live, notes
+
+    def _check(self, version: Version) -> None:
+        """Raise `AdapterIncompatible` for a version of another base, `AdapterBroken` for a damaged one."""
+        manifest = self._registry.manifest(version)
+        if manifest.base != self._base or manifest.base_fingerprint != self._fingerprint:
+            raise AdapterIncompatible(
+                f"{version.key} was trained on the base {manifest.base}, not on {self._base}. Train it again on "
+                f"this base: python -m assistant train {version.adapter}",
+                pt=f"{version.key} foi treinado para o modelo base {manifest.base}, não para {self._base}. Treine-o de "
+                f"novo para este: python -m assistant train {version.adapter}",
+            )
+        self._registry.verify(version)
+
+    def _load(self, adapters: Iterable[LiveAdapter]) -> list[tuple[LiveAdapter, Localized]]:
+        """Make these resident beside whatever answers or is in use; those that the engine refuses, and why."""
+        if self._engine is None:
+            return []
+        wanted = {adapter.version.key: adapter for adapter in adapters}
+        stamps = {key: _stamp(a.version.path / "manifest.toml") for key, a in wanted.items()}
+        if all(key in self._resident and self._resident[key].stamp == stamp for key, stamp in stamps.items()):
+            return []
+        with self._lock:
+            kept = set(self._users) | {a.version.key for a in self._live.values()}
+        files = {key: r.files for key, r in self._resident.items() if key in kept}
+        files |= {key: files_of(adapter) for key, adapter in wanted.items()}
+        failures = {failure.key: failure for failure in self._fill(self._engine, files.values())}
+        return [(wanted[key], _refusal(failure)) for key, failure in failures.items() if key in wanted]
+
+    def _fill(self, engine: Engine, files: Iterable[AdapterFiles]) -> tuple[LoadFailure, ...]:
+        """Make exactly these resident."""
+        chosen = {one.key: _Resident(one, _stamp(one.folder / "manifest.toml")) for one in files}
+        failures = engine.set_adapters([resident.files for resident in chosen.values()])
+        refused = {failure.key: _refusal(failure) for failure in failures}
+        self._resident = {key: resident for key, resident in chosen.items() if key not in refused}
+        with self._lock:  # one that answered until now may have been damaged meanwhile
+            lost = {name: refused[a.version.key] for name, a in self._live.items() if a.version.key in refused}
+            if lost:
+                self._notes |= lost
+                self._live = MappingProxyType({name: a for name, a in self._live.items() if name not in lost})
+        return failures
+
+    def _moved(self, version: Version, hidden: Version) -> None:
+        """The folder of a version that may still be in use has another name now."""
+        if version.key in self._resident:
+            files = self._resident[version.key].files
+            moved = replace(files, folder=hidden.path, gguf=hidden.path / files.gguf.name)
+            self._resident[version.key] = replace(self._resident[version.key], files=moved)
+
+
+def files_of(adapter: LiveAdapter) -> AdapterFiles:
+    """What an engine needs to make a version resident."""
+    card, version = adapter.card, adapter.version
+    return AdapterFiles(
+        key=version.key,
+        folder=version.path,
+        gguf=version.path / "adapter.gguf",
+        probe=fill(card.template, text=_PROBE),
+    )
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """When a file was written, and which one it is; (0, 0) for none. Renaming its folder changes neither."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_ino
+
+
+def _refusal(failure: LoadFailure) -> Localized:
+    """The engine's reason, with the way out; reasons of its libraries exist in English only."""
+    name, command = failure.key, f"python -m assistant train {failure.key.partition('@')[0]}"
+    because = f": {failure.reason_pt}" if failure.reason_pt else ""
+    return Localized(
+        f"O motor não carregou {name}{because}. Treine o adaptador de novo: {command}",
+        f"The engine did not load {name}: {failure.reason}. Train the adapter again: {command}",
+    )

@@ -1,0 +1,166 @@
+"""Model and optimizer of a run: one step, one look at the validation loss, a few sample outputs.
+
+Knows which tensors make up the state of a run. Refuses to know files, the order of the batches and
+when to stop.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assistant.errors import DataError
+from assistant.training import lora
+from assistant.training.config import Recipe, TrainingSettings
+from assistant.training.dataset import Encoded, batches
+from assistant.training.objective import CandidateHead, batch_loss
+
+if TYPE_CHECKING:
+    import torch
+
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # AdamW's state of one parameter
+SAMPLE_TOKENS = 40  # of a sample output; a look must stay cheap beside its validation loss
+
+
+def threads() -> int:
+    """Threads of a training: all of one or two cores, from three on one is left to the chat.
+
+    Beside a process of lowest priority llama.cpp kept 84 to 100 % of its speed on two cores.
+    """
+    cores = len(os.sched_getaffinity(0))
+    return cores if cores <= 2 else cores - 1
+
+
+def load(checkpoint: Path, recipe: Recipe, target_modules: Sequence[str]) -> tuple[Any, Any]:
+    """Tokenizer and model with a fresh adapter, seeded; the base in bf16."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    torch.manual_seed(recipe.training.seed)
+    torch.set_num_threads(threads())  # the command line gives OpenMP one
+    tokenizer = AutoTokenizer.from_pretrained(str(checkpoint))
+    base = AutoModelForCausalLM.from_pretrained(
+        str(checkpoint), dtype=torch.bfloat16, use_safetensors=True, attn_implementation="sdpa"
+    )
+    return tokenizer, lora.attach(base, recipe.lora, target_modules)
+
+
+class Loop:
+    """One model in training. The best weights are kept beside the current ones."""
+
+    def __init__(self, model: Any, candidates: Sequence[int], settings: TrainingSettings, pad: int) -> None:
+        """`candidates` are the token ids the loss works over."""
+        import torch
+
+        self._model, self._base, self._settings, self._pad = model, model.get_base_model(), settings, pad
+        self._head = CandidateHead(self._base, candidates)
+        self._named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+        self._parameters = [p for _, p in self._named]
+        self._best: dict[str, torch.Tensor] = {}
+        self._optimizer = torch.optim.AdamW(
+            self._parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+
+    def step(self, batch: Sequence[Encoded], rate: float) -> float:
+        """One optimizer step; returns the mean loss in nats per labelled token."""
+        import torch
+
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._model.train()
+        with torch.autocast(self._base.device.type, dtype=torch.bfloat16):
+            total, count = batch_loss(self._base, self._head, batch, self._pad)
+        loss = total / count
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no type for it
+        torch.nn.utils.clip_grad_norm_(self._parameters, self._settings.max_grad_norm)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        return float(loss.detach())
+
+    def evaluate(self, encoded: Sequence[Encoded]) -> float:
+        """Mean loss over a set, nats per labelled token."""
+        import torch
+
+        self._model.eval()
+        total, count = 0.0, 0
+        with torch.no_grad(), torch.autocast(self._base.device.type, dtype=torch.bfloat16):
+            for batch in batches(encoded, self._settings.batch_tokens, 0, 0):
+                loss, labels = batch_loss(self._base, self._head, batch, self._pad)
+                total, count = total + float(loss), count + labels
+        return total / count
+
+    def outputs(self, prompts: Sequence[Sequence[int]], end: int) -> list[list[int]]:
+        """Greedy token ids after each prompt, at most `SAMPLE_TOKENS`, up to `end`; draws no random number."""
+        import torch
+        from transformers import GenerationConfig
+
+        self._model.eval()
+        longest = max(len(prompt) for prompt in prompts)
+        ids = torch.tensor([[self._pad] * (longest - len(p)) + list(p) for p in prompts])
+        mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts])
+        config = GenerationConfig(
+            max_new_tokens=SAMPLE_TOKENS, do_sample=False, eos_token_id=end, pad_token_id=self._pad
+        )
+        device = self._base.device
+        with torch.no_grad(), torch.autocast(device.type, dtype=torch.bfloat16):
+            out = self._base.generate(
+                input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=config
+            )
+        rows: list[list[int]] = out[:, longest:].tolist()
+        return [row[: row.index(end)] if end in row else row for row in rows]
+
+    def keep_best(self) -> None:
+        """Remember the weights of this moment as the best so far."""
+        self._best = {name: parameter.detach().clone() for name, parameter in self._named}
+
+    def save_best(self, folder: Path, base_name: str) -> Path:
+        """Write the best weights, or the last where none were marked, as PEFT's files; returns the folder."""
+        import torch
+
+        with torch.no_grad():
+            for name, parameter in self._named:
+                if name in self._best:
+                    parameter.copy_(self._best[name])
+        lora.save(self._model, folder, base_name)
+        return folder
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Every tensor that the next steps follow from: parameters, moments, best weights, random state."""
+        import torch
+
+        tensors: dict[str, torch.Tensor] = {"rng": torch.get_rng_state()}
+        for name, parameter in self._named:
+            tensors[f"p/{name}"] = parameter.detach()
+            for key, value in self._optimizer.state[parameter].items():
+                tensors[f"{key}/{name}"] = value
+        return tensors | {f"best/{name}": tensor for name, tensor in self._best.items()}
+
+    def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Go back to a state; raises `DataError` when it is not one of this model."""
+        import torch
+
+        self._check(tensors)
+        with torch.no_grad():
+            for name, parameter in self._named:
+                parameter.copy_(tensors[f"p/{name}"])
+                self._optimizer.state[parameter] = {key: tensors[f"{key}/{name}"].clone() for key in _MOMENTS}
+        names = [name for name, _ in self._named]
+        self._best = {name: tensors[f"best/{name}"].clone() for name in names if f"best/{name}" in tensors}
+        torch.set_rng_state(tensors["rng"])
+
+    def _check(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        shapes = {f"{key}/{name}": p.shape for name, p in self._named for key in ("p", "exp_avg", "exp_avg_sq")}
+        needed = {*shapes, "rng", *(f"step/{name}" for name, _ in self._named)}
+        best = {f"best/{name}": p.shape for name, p in self._named}
+        present = needed | set(best) if set(best) & set(tensors) else needed
+        wrong = present ^ set(tensors)
+        wrong |= {name for name, shape in (shapes | best).items() if name in tensors and tensors[name].shape != shape}
+        if wrong:
+            raise DataError(
+                f"The checkpoint does not fit this model: {min(wrong)} is missing, foreign or of another shape. Remove "
+                "the checkpoint folder to begin the job again.",
+                pt=f"O ponto de retomada não serve para este modelo: {min(wrong)} falta, sobra ou tem outra forma. "
+                "Remova a pasta checkpoint para recomeçar o treino.",
+            )
