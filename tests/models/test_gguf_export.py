@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import gguf
@@ -14,10 +13,8 @@ import pytest
 from assistant.errors import AdapterBroken, ConfigurationError, StorageError
 from assistant.models import gguf_export
 from assistant.models.gguf_export import export_adapter_gguf
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "engines"))
-from loras import write_gguf, write_lora
-from tiny import write_base_config
+from tests.engines.loras import write_gguf, write_lora
+from tests.tiny import write_base_config
 
 
 @pytest.fixture
