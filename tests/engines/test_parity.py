@@ -14,6 +14,7 @@ import pytest
 from assistant.engines.base import AdapterFiles, Engine, GenerationRequest, complete
 from assistant.engines.llama_cpp import LlamaCppEngine
 from assistant.engines.transformers_peft import TransformersPeftEngine
+from assistant.stores.manifests import AdapterRegistry
 
 from .conftest import PROBE
 
@@ -36,9 +37,10 @@ pytestmark = [
 ]
 
 
-def first_version(name: str) -> AdapterFiles:
-    folder = ADAPTERS / name / "versions" / "0001-gemma3-270m"
-    return AdapterFiles(name, folder, folder / "adapter.gguf", PROBE)
+def shipped(name: str) -> AdapterFiles:
+    version = AdapterRegistry(ADAPTERS).active(name)
+    assert version is not None
+    return AdapterFiles(name, version.path, version.path / "adapter.gguf", PROBE)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,7 @@ def engines(base_gguf: Path, base_checkpoint: Path) -> Iterator[tuple[Engine, En
         TransformersPeftEngine(base_checkpoint, quantization="bf16", device="cpu", threads=2, context_size=1024),
     )
     for engine in both:
-        assert engine.set_adapters([first_version(name) for name in ("legal-ner", "grounded-chat")]) == ()
+        assert engine.set_adapters([shipped(name) for name in ("legal-ner", "grounded-chat")]) == ()
     yield both
     for engine in both:
         engine.close()
