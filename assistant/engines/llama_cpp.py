@@ -26,6 +26,7 @@ from assistant.engines.base import (
 )
 from assistant.engines.gguf_header import HeaderError, adapter_fault, read_header
 from assistant.engines.llama_server import LlamaServer, ServerOptions, raise_fault, too_long
+from assistant.engines.turns import Turns
 from assistant.errors import AdapterNotFound, GenerationError, ModelUnavailable
 from assistant.types import Usage
 
@@ -44,6 +45,7 @@ class _Resident:
         self.usable = tuple(adapter.key for adapter in adapters)
         self.users = 0
         self.retired = False
+        self.turns = Turns()
 
     def live(self) -> LlamaServer:
         """The server; it is there as long as somebody uses it."""
@@ -131,7 +133,7 @@ class LlamaCppEngine:
         items: _Items = queue.SimpleQueue()
         with self._lock:
             self._running.add(abandoned)
-        work = partial(self._work, resident, payload, items, abandoned)
+        work = partial(self._work, resident, request.adapter, payload, (items, abandoned))
         # Not a daemon: native code that calls back into a dying interpreter aborts the process.
         threading.Thread(target=work, name="llama.cpp", daemon=False).start()
         try:
@@ -272,15 +274,20 @@ class LlamaCppEngine:
         messages = [{"role": message.role, "content": message.content} for message in request.prompt]
         return fields | {"messages": messages, "chat_template_kwargs": {"enable_thinking": False}}
 
-    def _work(self, resident: _Resident, payload: dict[str, Any], items: _Items, abandoned: threading.Event) -> None:
+    def _work(
+        self, resident: _Resident, adapter: str | None, payload: dict[str, Any], out: tuple[_Items, threading.Event]
+    ) -> None:
         """Run one request in a thread of its own; llama.cpp stops when the callback returns True."""
+        items, abandoned = out
 
         def receive(item: dict[str, Any]) -> bool:
             items.put(item)
             return abandoned.is_set()
 
         try:
-            resident.live().run(payload, receive)
+            with resident.turns.turn(adapter, abandoned) as admitted:
+                if admitted:
+                    resident.live().run(payload, receive)
         except Exception as error:  # noqa: BLE001 - a thread has no caller: its reader hears of anything
             items.put({"error": {"message": str(error)}})
         finally:
