@@ -87,17 +87,24 @@ def locate(name: str, folder: Path, cache: Path, get: Fetch = fetch) -> Path:
     if known is None:
         raise DataError(
             f"The public data file {name!r} is not in {folder}, and no home is known for it. "
-            f"Known: {', '.join(FILES)}. Put the file there, or set ASSISTANT_DATA_FOLDER."
+            f"Known: {', '.join(FILES)}. Put the file there, or set ASSISTANT_DATA_FOLDER.",
+            pt=f"O arquivo de dados públicos {name!r} não está em {folder}, e não se sabe de onde obtê-lo. Ponha-o lá, ou "
+            "defina ASSISTANT_DATA_FOLDER.",
         )
     try:
         content = get(known.url)
     except (OSError, urllib.error.URLError) as error:
         raise DataError(
             f"The public data file {name!r} is not in {folder} and could not be fetched from {known.url} ({error}). "
-            "Connect to the network once, or set ASSISTANT_DATA_FOLDER to a folder that holds it."
+            "Connect to the network once, or set ASSISTANT_DATA_FOLDER to a folder that holds it.",
+            pt=f"O arquivo de dados públicos {name!r} não está em {folder} e não foi possível obtê-lo em {known.url}. "
+            "Conecte-se à rede uma vez, ou defina ASSISTANT_DATA_FOLDER com a pasta que o contém.",
         ) from error
     if hashlib.sha256(content).hexdigest() != known.sha256:
-        raise DataError(f"What came from {known.url} is not the file that was expected: its checksum differs.")
+        raise DataError(
+            f"What came from {known.url} is not the file that was expected: its checksum differs.",
+            pt=f"O que veio de {known.url} não é o arquivo esperado: a soma de verificação difere.",
+        )
     try:
         target = cache / name
         target.parent.mkdir(parents=True, exist_ok=True)
