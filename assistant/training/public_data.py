@@ -88,8 +88,8 @@ def locate(name: str, folder: Path, cache: Path, get: Fetch = fetch) -> Path:
         raise DataError(
             f"The public data file {name!r} is not in {folder}, and no home is known for it. "
             f"Known: {', '.join(FILES)}. Put the file there, or set ASSISTANT_DATA_FOLDER.",
-            pt=f"O arquivo de dados públicos {name!r} não está em {folder}, e não se sabe de onde obtê-lo. Ponha-o lá, ou "
-            "defina ASSISTANT_DATA_FOLDER.",
+            pt=f"O arquivo de dados públicos {name!r} não está em {folder}, e não se sabe de onde obtê-lo. Ponha-o "
+            "lá, ou defina ASSISTANT_DATA_FOLDER.",
         )
     try:
         content = get(known.url)
