@@ -30,8 +30,8 @@ from assistant.services.training import TrainingService
 from assistant.settings import Settings
 from assistant.stores.conversations import ConversationStore
 from assistant.stores.judgements import JudgementStore
-from assistant.stores.manifests import AdapterRegistry
 from assistant.stores.passages import PassageStore
+from assistant.stores.registry import AdapterRegistry
 
 Progress = Callable[[str], None]
 

@@ -17,7 +17,8 @@ from assistant.services.live import LiveAdapter, LiveAdapters, files_of
 from assistant.stores import activations
 from assistant.stores.activations import Action, Activation, By
 from assistant.stores.cards import CardChanges, edit_card
-from assistant.stores.manifests import NO_TEXT, AdapterRegistry, Card, Localized, Version
+from assistant.stores.manifests import NO_TEXT, Card, Localized, Version
+from assistant.stores.registry import AdapterRegistry
 from assistant.types import AdapterKind
 
 __all__ = ["AdapterDetail", "AdapterInfo", "AdapterState", "AdaptersService", "LiveAdapter", "VersionInfo", "files_of"]

@@ -23,7 +23,8 @@ import tomlkit
 from assistant.errors import ConfigurationError, DataError, StorageError
 from assistant.models.tokens import TokenCounter
 from assistant.stores.cards import faults_of
-from assistant.stores.manifests import AdapterRegistry, Card, Localized, check_name, read_card, write_atomically
+from assistant.stores.manifests import Card, Localized, check_name, read_card, write_atomically
+from assistant.stores.registry import AdapterRegistry
 from assistant.training.config import Recipe, TrainingSettings, read_recipe
 from assistant.training.drafts import NewAdapter, card_text, draft_card, lines_of, recipe_text
 from assistant.training.findings import Severity

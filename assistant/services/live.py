@@ -21,7 +21,8 @@ from assistant.errors import AdapterBroken, AdapterIncompatible, AssistantError
 from assistant.models.prompt_format import fill
 from assistant.routing.router import tried_route
 from assistant.services.request import AskRequest
-from assistant.stores.manifests import AdapterRegistry, Card, Localized, Version
+from assistant.stores.manifests import Card, Localized, Version
+from assistant.stores.registry import AdapterRegistry
 from assistant.types import Route
 
 _PROBE = "Qual é o prazo? O atendimento em São Paulo demorou, conforme o art. 5 da Lei 8.078/1990."

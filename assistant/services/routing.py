@@ -22,7 +22,8 @@ from assistant.routing.router import (
     fit_router,
 )
 from assistant.services.adapters import AdaptersService, LiveAdapter
-from assistant.stores.manifests import AdapterRegistry, Card
+from assistant.stores.manifests import Card
+from assistant.stores.registry import AdapterRegistry
 from assistant.training.formats import read_jsonl
 from assistant.types import Route, Turn
 
