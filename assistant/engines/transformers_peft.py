@@ -11,7 +11,7 @@ from __future__ import annotations
 import queue
 import threading
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
@@ -20,10 +20,11 @@ from typing import Any
 
 from assistant.engines.base import AdapterFiles, Delta, Finished, FinishReason, GenerationRequest, LoadFailure
 from assistant.engines.decoding import Sampling, TextOfTokens, decode, next_log_probabilities
+from assistant.engines.loading import end_tokens, linear_layers, load_checkpoint
 from assistant.engines.peft_files import peft_fault
 from assistant.engines.stopping import StopStrings
 from assistant.engines.weights import Device, Quantization, load_options
-from assistant.errors import AdapterNotFound, AssistantError, GenerationError, ModelUnavailable
+from assistant.errors import AdapterNotFound, AssistantError, GenerationError
 from assistant.types import Usage
 
 _POLL = 0.05  # seconds between two looks at `cancel` while nothing arrives
@@ -54,12 +55,12 @@ class TransformersPeftEngine:
 
         if threads:
             torch.set_num_threads(threads)
-        self._base, self._tokenizer = _load(checkpoint, load_options(quantization, device))
+        self._base, self._tokenizer = load_checkpoint(checkpoint, load_options(quantization, device))
         self._model: Any = self._base  # a PeftModel once the first adapter is there
         trained = getattr(self._base.config, "max_position_embeddings", None) or context_size
         self._context_size = min(context_size, int(trained))
-        self._ends = _end_tokens(self._base, self._tokenizer)
-        self._modules = _linear_layers(self._base)
+        self._ends = end_tokens(self._base, self._tokenizer)
+        self._modules = linear_layers(self._base)
         self._names: dict[str, str] = {}  # key -> name inside PEFT, new for each load
         self._serial = count()
         self._running: set[threading.Event] = set()
@@ -310,36 +311,3 @@ def _quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", message="Adapter .* was active which is now deleted")
         warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
         yield
-
-
-def _load(checkpoint: Path, options: Mapping[str, Any]) -> tuple[Any, Any]:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
-    try:
-        model = AutoModelForCausalLM.from_pretrained(checkpoint, **options)
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        raise ModelUnavailable(
-            f"transformers cannot load {checkpoint} ({error}). Check the memory that is free and the "
-            "folder (`python -m assistant doctor`).",
-            pt=f"O transformers não carrega {checkpoint}. Confira a memória livre e a pasta "
-            "(`python -m assistant doctor`).",
-        ) from error
-    return model.eval(), tokenizer
-
-
-def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
-    configured = getattr(model.generation_config, "eos_token_id", None)
-    several = configured if isinstance(configured, list) else [configured]
-    return frozenset(token for token in (*several, tokenizer.eos_token_id) if token is not None)
-
-
-def _linear_layers(model: Any) -> dict[str, tuple[int, int]]:
-    """Every linear layer (quantized ones too) with its inputs and outputs."""
-    return {
-        name: (int(module.in_features), int(module.out_features))
-        for name, module in model.named_modules()
-        if hasattr(module, "in_features") and hasattr(module, "out_features")
-    }
