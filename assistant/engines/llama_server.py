@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from assistant.engines.base import AdapterFiles
+from assistant.engines.refusals import too_long
 from assistant.errors import GenerationError
 
 _BATCH = 512  # tokens of a prompt read between two chances to cancel
@@ -122,16 +123,6 @@ def raise_fault(item: dict[str, Any], context_size: int) -> None:
     raise GenerationError(
         f"llama.cpp refused the request: {reason}.",
         pt=f"O llama.cpp recusou o pedido ({reason}). Tente de novo.",
-    )
-
-
-def too_long(tokens: int, context_size: int) -> GenerationError:
-    """The error of a prompt that does not fit."""
-    return GenerationError(
-        f"The prompt has {tokens} tokens and the context {context_size}. Shorten the text, show fewer "
-        "passages (ASSISTANT_PASSAGES) or raise ASSISTANT_CONTEXT_SIZE.",
-        pt=f"O pedido tem {tokens} tokens e o contexto, {context_size}. Encurte o texto, mostre menos trechos "
-        "(ASSISTANT_PASSAGES) ou aumente ASSISTANT_CONTEXT_SIZE.",
     )
 
 

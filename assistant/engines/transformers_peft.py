@@ -22,16 +22,18 @@ from assistant.engines.base import AdapterFiles, Delta, Finished, FinishReason, 
 from assistant.engines.decoding import Sampling, TextOfTokens, decode, next_log_probabilities
 from assistant.engines.loading import end_tokens, linear_layers, load_checkpoint
 from assistant.engines.peft_files import peft_fault
+from assistant.engines.refusals import closed, not_resident, too_long
 from assistant.engines.stopping import StopStrings
+from assistant.engines.streams import Streams
 from assistant.engines.weights import Device, Quantization, load_options
-from assistant.errors import AdapterNotFound, AssistantError, GenerationError
+from assistant.errors import AssistantError, GenerationError
 from assistant.types import Usage
 
-_POLL = 0.05  # seconds between two looks at `cancel` while nothing arrives
 _NO_EFFECT = 1e-3  # log-probabilities closer than this are equal
 _PROBE_LENGTH = 512  # tokens
 
-_Items = queue.SimpleQueue[Delta | Finished | AssistantError]
+_Item = Delta | Finished | AssistantError
+_Items = queue.SimpleQueue[_Item]
 
 
 class TransformersPeftEngine:
@@ -63,9 +65,9 @@ class TransformersPeftEngine:
         self._modules = linear_layers(self._base)
         self._names: dict[str, str] = {}  # key -> name inside PEFT, new for each load
         self._serial = count()
-        self._running: set[threading.Event] = set()
         self._closed = False
-        self._state = threading.Lock()  # guards the four above
+        self._state = threading.Lock()  # guards the three above
+        self._streams: Streams[_Item] = Streams("transformers")
         self._lock = threading.Lock()  # one generation, or one change of adapters, at a time
 
     @property
@@ -108,19 +110,8 @@ class TransformersPeftEngine:
             yield Finished(FinishReason.LENGTH, Usage())
             return
         prompt = self._prompt_ids(request)
-        abandoned = threading.Event()
-        items: _Items = queue.SimpleQueue()
-        with self._state:
-            self._running.add(abandoned)
-        work = partial(self._work, request, prompt, items, abandoned)
-        # Not a daemon: torch's threads do not survive a dying interpreter.
-        threading.Thread(target=work, name="transformers", daemon=False).start()
-        try:
-            yield from _received(items, cancel, abandoned, len(prompt))
-        finally:
-            abandoned.set()
-            with self._state:
-                self._running.discard(abandoned)
+        with self._streams.running(partial(self._work, request, prompt), cancel) as items:
+            yield from _received(items, len(prompt))
 
     def count_tokens(self, text: str) -> int:
         """See `Engine`."""
@@ -131,9 +122,8 @@ class TransformersPeftEngine:
         """See `Engine`; waits for the generation that runs, which ends as cancelled."""
         with self._state:
             self._closed = True
-            for abandoned in self._running:
-                abandoned.set()
             self._names = {}
+        self._streams.abandon()
         with self._lock:
             self._model = self._base = None
 
@@ -252,12 +242,7 @@ class TransformersPeftEngine:
                 "modelo base ajustado para instruções.",
             )
         if len(ids) >= self._context_size:
-            raise GenerationError(
-                f"The prompt has {len(ids)} tokens and the context {self._context_size}. Shorten the text, "
-                "show fewer passages (ASSISTANT_PASSAGES) or raise ASSISTANT_CONTEXT_SIZE.",
-                pt=f"O pedido tem {len(ids)} tokens e o contexto, {self._context_size}. Encurte o texto, mostre "
-                "menos trechos (ASSISTANT_PASSAGES) ou aumente ASSISTANT_CONTEXT_SIZE.",
-            )
+            raise too_long(len(ids), self._context_size)
         return list(ids)
 
     def _encode(self, text: str, *, special: bool) -> list[int]:
@@ -267,40 +252,26 @@ class TransformersPeftEngine:
 
     def _require_open(self) -> None:
         if self._closed:
-            raise GenerationError(
-                "The engine is closed. Start the assistant again.",
-                pt="O motor está fechado. Inicie o assistente de novo.",
-            )
+            raise closed()
 
     def _require_known(self, adapter: str | None) -> str:
         self._require_open()
         if adapter is not None and adapter not in self._names:
-            raise AdapterNotFound(
-                f"No adapter {adapter!r} is loaded. Loaded: {', '.join(self._names) or 'none'}.",
-                pt=f"O adaptador {adapter!r} não está carregado. Carregados: {', '.join(self._names) or 'nenhum'}.",
-            )
+            raise not_resident(adapter, self._names)
         return adapter or ""
 
 
-def _received(
-    items: _Items, cancel: threading.Event | None, abandoned: threading.Event, prompt_tokens: int
-) -> Iterator[Delta | Finished]:
+def _received(items: Iterable[_Item], prompt_tokens: int) -> Iterator[Delta | Finished]:
     """What the worker puts in, until it ends or the reader does not want more."""
     seen = 0
-    while True:
-        if abandoned.is_set() or (cancel is not None and cancel.is_set()):
-            yield Finished(FinishReason.CANCELLED, Usage(prompt_tokens, seen))
-            return
-        try:
-            item = items.get(timeout=_POLL)
-        except queue.Empty:
-            continue
+    for item in items:
         if isinstance(item, AssistantError):
             raise item
         yield item
         if isinstance(item, Finished):
             return
         seen += 1
+    yield Finished(FinishReason.CANCELLED, Usage(prompt_tokens, seen))
 
 
 @contextmanager
