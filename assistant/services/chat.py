@@ -29,8 +29,9 @@ from assistant.generation.verification import keep_honest
 from assistant.models.catalog import PromptFormat
 from assistant.models.prompt_format import ABSTENTION
 from assistant.routing.router import Pin
-from assistant.services.adapters import AdaptersService, LiveAdapter
+from assistant.services.adapters import AdaptersService
 from assistant.services.request import AUTOMATIC, NO_ADAPTER, AskRequest, Run
+from assistant.services.residence import LiveAdapter
 from assistant.types import (
     AdapterKind,
     Answered,

@@ -24,8 +24,9 @@ from assistant.errors import (
     AdapterNotFound,
     ConfigurationError,
 )
-from assistant.services.adapters import AdaptersService, AdapterState, LiveAdapter
+from assistant.services.adapters import AdaptersService, AdapterState
 from assistant.services.request import AskRequest
+from assistant.services.residence import LiveAdapter
 from assistant.services.watch import Watcher
 from assistant.stores import activations
 from assistant.stores.activations import Action, Activation, live_before
