@@ -16,7 +16,8 @@ from assistant.errors import DocumentRefused, StorageError
 from assistant.retrieval.loading import load
 from assistant.retrieval.splitting import VERSION, Chunk, split
 from assistant.stores.manifests import Localized
-from assistant.stores.passages import DocumentRecord, Draft, PassageStore, Writer
+from assistant.stores.passages import Draft, PassageStore, Writer
+from assistant.stores.rows import DocumentRecord
 
 _EMBED_AT_ONCE = 16  # chunks between two progress events
 
