@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from assistant.engines.base import (
+    TOP_K,
+    TOP_P,
     AdapterFiles,
     Delta,
     Finished,
@@ -32,8 +34,6 @@ from assistant.engines.streams import Streams
 from assistant.engines.turns import Turns
 from assistant.errors import GenerationError, ModelUnavailable
 from assistant.types import Usage
-
-_TOP_K, _TOP_P = 40, 0.95  # llama.cpp's own defaults, stated so that both engines sample alike
 
 
 class _Resident:
@@ -228,8 +228,8 @@ class LlamaCppEngine:
         fields: dict[str, Any] = {
             "max_tokens": request.max_tokens,
             "temperature": request.temperature,
-            "top_k": _TOP_K,
-            "top_p": _TOP_P,
+            "top_k": TOP_K,
+            "top_p": TOP_P,
             "min_p": 0.0,
             "seed": request.seed,
             "stop": list(request.stop),

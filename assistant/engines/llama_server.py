@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from assistant.engines.base import AdapterFiles
+from assistant.engines.base import NO_EFFECT, AdapterFiles
 from assistant.engines.refusals import too_long
 from assistant.errors import GenerationError
 
@@ -24,7 +24,6 @@ _BATCH = 512  # tokens of a prompt read between two chances to cancel
 _CHECKPOINTS = 4  # saved states of the sliding window; each takes 10 to 15 MB and 32 is the default
 _TOKENIZE_TIMEOUT = 30.0  # seconds
 _PROBE_TOKENS = 8  # likeliest next tokens compared with and without an adapter
-_NO_EFFECT = 1e-3  # log-probabilities closer than this are equal: f16 adapters differ by more
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ class LlamaServer:
         without = self._likeliest(adapter.probe, None)
         if with_adapter.keys() != without.keys():
             return True
-        return any(abs(with_adapter[token] - without[token]) > _NO_EFFECT for token in without)
+        return any(abs(with_adapter[token] - without[token]) > NO_EFFECT for token in without)
 
     def _likeliest(self, prompt: str, adapter: str | None) -> dict[int, float]:
         answer = self._native.handle_completions(

@@ -18,7 +18,15 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from assistant.engines.base import AdapterFiles, Delta, Finished, FinishReason, GenerationRequest, LoadFailure
+from assistant.engines.base import (
+    NO_EFFECT,
+    AdapterFiles,
+    Delta,
+    Finished,
+    FinishReason,
+    GenerationRequest,
+    LoadFailure,
+)
 from assistant.engines.decoding import Sampling, TextOfTokens, decode, next_log_probabilities
 from assistant.engines.loading import end_tokens, linear_layers, load_checkpoint
 from assistant.engines.peft_files import peft_fault
@@ -29,7 +37,6 @@ from assistant.engines.weights import Device, Quantization, load_options
 from assistant.errors import AssistantError, GenerationError
 from assistant.types import Usage
 
-_NO_EFFECT = 1e-3  # log-probabilities closer than this are equal
 _PROBE_LENGTH = 512  # tokens
 
 _Item = Delta | Finished | AssistantError
@@ -169,7 +176,7 @@ class TransformersPeftEngine:
             with_adapter = next_log_probabilities(self._model, prompt)
         with self._chosen(None):
             without = next_log_probabilities(self._model, prompt)
-        return bool((with_adapter - without).abs().max() > _NO_EFFECT)
+        return bool((with_adapter - without).abs().max() > NO_EFFECT)
 
     @contextmanager
     def _chosen(self, name: str | None) -> Iterator[None]:

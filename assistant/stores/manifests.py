@@ -43,6 +43,7 @@ class Localized:
 
 
 NO_TEXT = Localized("", "")
+WITHOUT_INPUT = Localized("prompt.template precisa conter {input}", "prompt.template must contain {input}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ def read_card(path: Path, text: str | None = None) -> Card:
     routing: dict[str, Any] = raw.get("routing", {})
     template = str(prompt.get("template", ""))
     if "{input}" not in template:
-        faults.append(Localized("prompt.template precisa conter {input}", "prompt.template must contain {input}"))
+        faults.append(WITHOUT_INPUT)
     kind = str(raw.get("kind", ""))
     if kind not in set(AdapterKind):
         kinds = ", ".join(AdapterKind)
