@@ -17,7 +17,7 @@ from assistant.models import catalog, provision, tokens
 from assistant.models.catalog import BaseModel, PromptFormat, Source
 from assistant.retrieval import lexical
 from assistant.retrieval.retriever import Retriever
-from assistant.services.adapters import AdaptersService, LiveAdapter
+from assistant.services.adapters import AdaptersService
 from assistant.services.chat import ChatOptions, ChatService
 from assistant.services.corpora import CorporaService
 from assistant.services.datasets import DataSetService
@@ -25,13 +25,14 @@ from assistant.services.doctor import Check, Doctor
 from assistant.services.evaluation import EvaluationService, progress_lines
 from assistant.services.jobs import JobsService
 from assistant.services.judgement import JudgementService, Surroundings
+from assistant.services.residence import LiveAdapter
 from assistant.services.routing import RoutingService
 from assistant.services.training import TrainingService
 from assistant.settings import Settings
 from assistant.stores.conversations import ConversationStore
 from assistant.stores.judgements import JudgementStore
-from assistant.stores.manifests import AdapterRegistry
 from assistant.stores.passages import PassageStore
+from assistant.stores.registry import AdapterRegistry
 
 Progress = Callable[[str], None]
 

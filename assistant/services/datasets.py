@@ -23,7 +23,8 @@ import tomlkit
 from assistant.errors import ConfigurationError, DataError, StorageError
 from assistant.models.tokens import TokenCounter
 from assistant.stores.cards import faults_of
-from assistant.stores.manifests import AdapterRegistry, Card, Localized, check_name, read_card, write_atomically
+from assistant.stores.manifests import WITHOUT_INPUT, Card, Localized, check_name, read_card, write_atomically
+from assistant.stores.registry import AdapterRegistry
 from assistant.training.config import Recipe, TrainingSettings, read_recipe
 from assistant.training.drafts import NewAdapter, card_text, draft_card, lines_of, recipe_text
 from assistant.training.findings import Severity
@@ -277,7 +278,7 @@ def _check_words(new: NewAdapter) -> None:
     if not all((new.title.pt.strip(), new.title.en.strip(), new.description.pt.strip(), new.description.en.strip())):
         faults.append(Localized("faltam o título ou a descrição", "the title or the description is missing"))
     if new.template is not None and "{input}" not in new.template:
-        faults.append(Localized("prompt.template precisa conter {input}", "prompt.template must contain {input}"))
+        faults.append(WITHOUT_INPUT)
     if faults:
         raise ConfigurationError(
             f"The adapter {new.name} cannot be made: {'; '.join(fault.en for fault in faults)}.",

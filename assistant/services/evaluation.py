@@ -27,7 +27,7 @@ from typing import Any
 
 from assistant.engines.base import Engine, GenerationRequest, complete
 from assistant.errors import AdapterBroken
-from assistant.services.adapters import LiveAdapter, files_of
+from assistant.services.residence import LiveAdapter, files_of
 from assistant.services.tasks import Outputs, Task, read_task
 from assistant.stores.manifests import Card
 

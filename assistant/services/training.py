@@ -19,9 +19,10 @@ from assistant.errors import ConfigurationError, StorageError
 from assistant.models.catalog import BaseModel, Source
 from assistant.models.gguf_export import export_adapter_gguf
 from assistant.models.provision import fingerprint, provision_checkpoint, ready_checkpoint
-from assistant.services.adapters import LiveAdapter
 from assistant.services.job_files import Phase
-from assistant.stores.manifests import AdapterRegistry, Manifest, Version, check_name, sha256_of, write_atomically
+from assistant.services.residence import LiveAdapter
+from assistant.stores.manifests import Manifest, Version, check_name, sha256_of, write_atomically
+from assistant.stores.registry import AdapterRegistry
 from assistant.training.config import LoraSettings, Recipe, TrainingSettings, changed, read_recipe
 from assistant.training.dataset import Example, data_hash, split
 from assistant.training.formats import read_examples

@@ -24,13 +24,15 @@ from assistant.errors import (
     AdapterNotFound,
     ConfigurationError,
 )
-from assistant.services.adapters import AdaptersService, AdapterState, LiveAdapter
+from assistant.services.adapters import AdaptersService, AdapterState
 from assistant.services.request import AskRequest
+from assistant.services.residence import LiveAdapter
 from assistant.services.watch import Watcher
 from assistant.stores import activations
 from assistant.stores.activations import Action, Activation, live_before
 from assistant.stores.cards import CardChanges
-from assistant.stores.manifests import AdapterRegistry, Localized, Manifest, sha256_of
+from assistant.stores.manifests import Localized, Manifest, sha256_of
+from assistant.stores.registry import AdapterRegistry
 from assistant.types import Route, RouteOrigin
 from tests.conftest import ROOT
 
@@ -391,7 +393,7 @@ def test_what_another_process_changes_is_noticed(shop: Shop) -> None:
     program = (
         "import sys; from pathlib import Path\n"
         "from assistant.services.adapters import AdaptersService\n"
-        "from assistant.stores.manifests import AdapterRegistry\n"
+        "from assistant.stores.registry import AdapterRegistry\n"
         f"AdaptersService(AdapterRegistry(Path(sys.argv[1])), {BASE!r}, {FINGERPRINT!r}).activate('meu', 2)"
     )
     with Watcher(shop.service, look_s=0.05):
