@@ -127,7 +127,7 @@ class TrainingService:
         }
         self._open_job(folder, header)
         with (folder / "events.jsonl").open("a", encoding="utf-8", buffering=1) as log:
-            run = TrainingRun(folder, checkpoint, recipe, self._base.target_modules, _reporter(log.write, progress))
+            run = TrainingRun(folder, checkpoint, recipe, self._base.target_modules, event_log(log.write, progress))
             control.phase(Phase.TRAINING)
             trained = run.run(data.train, data.validation, self._base.name, control.should_stop)
         control.phase(Phase.JUDGING)
@@ -236,15 +236,18 @@ def _with_defaults(header: dict[str, Any]) -> dict[str, Any]:
     return header
 
 
-def _reporter(write: Callable[[str], int], progress: Callable[[str], None]) -> Report:
+def event_log(write: Callable[[str], int], progress: Callable[[str], None]) -> Report:
     """Events to the job's log, and one readable line in ten steps."""
+    before: list[int] = []  # steps made before this start; `seconds` of a step counts from this start
 
     def report(event: Step | Validation | Sample) -> None:
         write(json.dumps({"event": type(event).__name__.lower(), **asdict(event)}) + "\n")
+        if isinstance(event, Step) and not before:
+            before.append(event.step - 1)
         if isinstance(event, Validation):
             progress(f"step {event.step}: validation loss {event.loss:.4f}")
         elif isinstance(event, Step) and (event.step % 10 == 0 or event.step == event.steps):
-            left = event.seconds / event.step * (event.steps - event.step)
+            left = event.seconds / (event.step - before[0]) * (event.steps - event.step)
             progress(
                 f"step {event.step}/{event.steps} loss {event.loss:.4f} lr {event.learning_rate:.1e} "
                 f"{event.tokens_per_second:.0f} tokens/s, {left / 60:.0f} min left"
