@@ -21,12 +21,13 @@ from assistant.services.request import AskRequest
 from assistant.ui import adapter_view, comparison, render
 from assistant.ui.adapter_card import CardForm, changes_of
 from assistant.ui.asking import follow
-from assistant.ui.chat import BIND, Session
+from assistant.ui.clicks import BIND
 from assistant.ui.contracts import Assistant, PageOptions
 from assistant.ui.markup import Safe, join, tag
-from assistant.ui.render import View
 from assistant.ui.runs import Runs
+from assistant.ui.session import Session
 from assistant.ui.texts import Texts, texts
+from assistant.ui.view import View
 from assistant.ui.words import Words
 
 Updates = dict[Any, Any]

@@ -21,10 +21,12 @@ import gradio as gr
 
 from assistant.errors import ConfigurationError
 from assistant.ui.adapters import AdaptersPage
-from assistant.ui.chat import BIND, ChatPage, Session
+from assistant.ui.chat import ChatPage
+from assistant.ui.clicks import BIND
 from assistant.ui.contracts import Assistant, PageOptions
 from assistant.ui.corpora import CorporaPage
 from assistant.ui.markup import Safe, tag
+from assistant.ui.session import Session
 from assistant.ui.system import SystemPage
 from assistant.ui.texts import LANGUAGES, Texts, texts
 from assistant.ui.theme import Calm

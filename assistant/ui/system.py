@@ -15,9 +15,10 @@ import gradio as gr
 from assistant.errors import AssistantError
 from assistant.models.catalog import catalog
 from assistant.ui import formats
-from assistant.ui.chat import BIND, Session
+from assistant.ui.clicks import BIND
 from assistant.ui.contracts import Assistant, CheckLine, PageOptions
 from assistant.ui.markup import Safe, join, tag
+from assistant.ui.session import Session
 from assistant.ui.texts import Texts, texts
 from assistant.ui.words import Words
 
