@@ -273,6 +273,15 @@ def _doctor(assistant: Any, options: argparse.Namespace) -> int:
     return 0 if all(c.ok for c in findings) else 1
 
 
+def _memory(assistant: Any, options: argparse.Namespace) -> None:
+    from assistant.services.records import memory_record
+    from assistant.terminal import readable_memory
+
+    if options.load:
+        _ = assistant.engine
+    answer(options, memory_record(assistant.memory()), readable_memory)
+
+
 def _check_corpora(assistant: Any, names: Iterable[str]) -> None:
     for name in names:
         assistant.corpora.card(name)  # raises `CorpusNotFound` naming those that there are
@@ -337,6 +346,8 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--text", default="A comida estava ótima, mas demorou uma hora e veio fria.", help="its input")
     adapters_command.add_arguments(command("adapters", adapters_command.run, adapters_command.ABOUT))
     command("corpora", _corpora, "list the corpora")
+    memory = command("memory", _memory, "predict the base's memory in each precision, beside what is measured")
+    memory.add_argument("--load", action="store_true", help="load the base first, to measure the process with it")
     command("doctor", _doctor, "find what is wrong and say what to do")
     return parser
 

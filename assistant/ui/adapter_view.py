@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from assistant.errors import AssistantError
 from assistant.services.adapters import AdapterDetail, AdapterInfo, AdapterState, VersionInfo
 from assistant.stores.activations import Activation
 from assistant.stores.cards import EVERY_CORPUS
@@ -35,12 +36,13 @@ def _row(adapter: AdapterInfo, t: Texts, chosen: bool) -> Safe:
     meta = [t(f"kind_{adapter.kind}")]
     if adapter.active:
         meta.append(number_of(adapter.active))
-    meta += figures.lead(adapter.kind, adapter.scores, t)
+    known_by = figures.lead(adapter.kind, adapter.scores, t)
     return tag(
         "button",
         tag("span", adapter.title.get(t.language), class_="adapter-name"),
         state(adapter.state, t),
         tag("span", " · ".join(meta), class_="adapter-meta"),
+        tag("span", " · ".join(known_by), class_="adapter-figures") if known_by else None,
         tag("span", adapter.note.get(t.language), class_="adapter-note") if adapter.note else None,
         type="button",
         class_="adapter-row",
@@ -213,6 +215,16 @@ def _difference(rival: str, found: Mapping[str, Any], t: Texts) -> str:
         return ""
     value, low, high = (formats.points(float(figure or 0), t) for figure in interval)
     return t("judged_difference", rival=t(f"judged_{rival}"), value=value, low=low, high=high)
+
+
+def done(words: str) -> Safe:
+    """What has been done, in words that a screen reader tells, too."""
+    return tag("p", "✓ ", words, class_="done", role="status")
+
+
+def failed(error: AssistantError, t: Texts) -> Safe:
+    """Why something could not be done, and the way out."""
+    return tag("p", error.text(t.language), class_="failure", role="alert")
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -51,7 +51,7 @@ def listed(kind: AdapterKind, scores: Mapping[str, float], t: Texts) -> list[str
 
 def _told(figures: tuple[_Figure, ...] | list[_Figure], scores: Mapping[str, float], t: Texts) -> list[str]:
     keys = [next((key for key in figure.keys if key in scores), "") for figure in figures]
-    return [f"{t(f'figure_{key}')} {_value(key, scores[key], t)}" for key in keys if key]
+    return [f"{t(f'figure_{key}')}{formats.NO_BREAK}{_value(key, scores[key], t)}" for key in keys if key]
 
 
 def _value(key: str, value: float, t: Texts) -> str:

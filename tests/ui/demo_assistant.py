@@ -20,6 +20,7 @@ from assistant.services.corpus_card import CorpusCard
 from assistant.services.forecast import Forecast
 from assistant.services.ingestion import Progress, Stage
 from assistant.services.job_files import Job, JobState, Phase, unknown_job
+from assistant.services.memory import Memory, Precision, Weights
 from assistant.services.request import AskRequest
 from assistant.stores.conversations import ConversationStore
 from assistant.stores.manifests import NO_TEXT, Localized
@@ -314,6 +315,10 @@ class DemoAssistant:
     corpora: DemoCorpora = field(default_factory=DemoCorpora)
     jobs: DemoJobs = field(default_factory=DemoJobs)
     retriever: DemoRetriever = field(default_factory=DemoRetriever)
+
+    def memory(self) -> Memory:
+        weights = Weights(dict(zip(Precision, (1072.4, 536.2, 436.4, 387.4, 253.1), strict=True)))
+        return Memory("gemma3-270m", "Gemma 3 270M (pretrained, Q4_K_M)", weights, Precision.GGUF, False, 707.3)
 
     def doctor(self) -> Sequence[Check]:
         return (

@@ -73,7 +73,7 @@ def test_without_a_test_file_the_judgement_tells_how_good_a_version_is() -> None
     shown = demo_adapters(ADAPTERS).detail("legal-ner")
     bare = replace(shown, versions=tuple(replace(version, scores={}) for version in shown.versions))
     record = {"systems": {"candidate": {**EXTRACT, "by_class": {}}}}
-    assert "cobertura 77,5" in adapter_view.detail(bare, {2: record}, PT)
+    assert f"cobertura{NO_BREAK}77,5" in adapter_view.detail(bare, {2: record}, PT)
     assert PT("no_scores") in adapter_view.detail(bare, {2: {"systems": {"candidate": [1]}}}, PT)
     assert PT("figures_of_extract") not in adapter_view.detail(bare, {}, PT)
 
