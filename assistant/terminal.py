@@ -120,7 +120,8 @@ def readable_memory(record: dict[str, Any]) -> str:
     """What the weights take in each precision, one a line, then what this process takes."""
     lines = [f"{record['title']}: memory of the weights, in megabytes; context, adapters and program come on top"]
     for name, value in record["predicted_mb"].items():
-        about = "not known" if value is None else f"{'at least ' if name in record['at_least'] else ''}{value:,.0f}"
+        absent = "no file here" if name == "gguf" else "not known"
+        about = absent if value is None else f"{'at least ' if name in record['at_least'] else ''}{value:,.0f}"
         lines.append(f"{name}\t{about}{' (in use)' if name == record['loaded'] else ''}")
     lines += [record["note"]] if record["note"] else []
     holds = "the base is loaded" if record["loaded"] else "the base is not loaded (--load loads it first)"

@@ -165,7 +165,7 @@ def test_memory_is_predicted_without_loading_the_base(indexed_home, tmp_path, na
 def test_memory_for_people_says_what_is_known_and_what_is_not(indexed_home, tmp_path):
     done = run(indexed_home, "memory", ASSISTANT_BASE_MODEL="falcon-7b", HF_HOME=str(tmp_path))
     lines = dict(line.split("\t") for line in done.stdout.splitlines() if "\t" in line)
-    assert (lines["fp32"], lines["nf4"], lines["gguf"]) == ("28,868", "at least 3,723", "not known")
+    assert (lines["fp32"], lines["nf4"], lines["gguf"]) == ("28,868", "at least 3,723", "no file here")
     assert "not loaded" in lines["this process, measured"]
 
 

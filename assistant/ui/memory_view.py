@@ -42,7 +42,8 @@ def table(memory: Memory, t: Texts) -> Safe:
 
 def _predicted(precision: Precision, memory: Memory, most: float, t: Texts) -> Safe:
     value = memory.weights.megabytes.get(precision)
-    shown = t("memory_unknown") if value is None else _megabytes(value, t)
+    absent = "memory_no_file" if precision is Precision.GGUF else "memory_unknown"
+    shown = t(absent) if value is None else _megabytes(value, t)
     if precision in memory.weights.least:
         shown = t("memory_least", value=shown)
     used = precision is memory.loaded
