@@ -34,6 +34,11 @@ class Finding:
     count: int = 0
     documents: tuple[str, ...] = ()
 
+    @property
+    def places(self) -> tuple[tuple[str, int], ...]:
+        """Document (empty in a set of one file) and line of every row that is listed."""
+        return tuple(zip(self.documents or ("",) * len(self.lines), self.lines, strict=True))
+
 
 _E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
 _WORDS: dict[str, tuple[Severity, str, str]] = {
