@@ -46,9 +46,7 @@ class Source(Protocol):
         """A recipe with single settings changed."""
         ...
 
-    def data(
-        self, name: str, overrides: Mapping[str, object] | None = None, *, fetch: bool = True
-    ) -> TrainingData:
+    def data(self, name: str, overrides: Mapping[str, object] | None = None, *, fetch: bool = True) -> TrainingData:
         """Its data; without `fetch` nothing is asked of the network."""
         ...
 

@@ -76,9 +76,7 @@ class TrainingService:
         file = checkpoint / "tokenizer.json" if checkpoint else None
         return file if file and file.is_file() else None
 
-    def data(
-        self, name: str, overrides: Mapping[str, object] | None = None, *, fetch: bool = True
-    ) -> TrainingData:
+    def data(self, name: str, overrides: Mapping[str, object] | None = None, *, fetch: bool = True) -> TrainingData:
         """Read the data of an adapter's recipe; raises `DataError` naming file and line.
 
         Without `fetch` the network is left alone: a public file that is not here yet is a `DataError`, too.

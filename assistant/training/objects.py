@@ -106,6 +106,13 @@ def _existing(mapping: Mapping, columns: Sequence[str], name: str) -> Mapping:
             f"{name}: the column {mapping.input!r} cannot be both input and output. Choose two columns.",
             pt=f"{name}: a coluna {mapping.input!r} não pode ser entrada e saída ao mesmo tempo. Escolha duas colunas.",
         )
+    if mapping.group in (mapping.input, mapping.output):
+        raise DataError(
+            f"{name}: the column {mapping.group!r} cannot be the group, too. Rows of one group stay in one part of the "
+            "split: choose a column that says what belongs together, or none.",
+            pt=f"{name}: a coluna {mapping.group!r} não pode ser também o grupo. As linhas de um grupo ficam na mesma "
+            "parte da divisão: escolha a coluna que diz o que vai junto, ou nenhuma.",
+        )
     return mapping
 
 
