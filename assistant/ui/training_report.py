@@ -108,7 +108,7 @@ def _facts(report: DataReport, t: Texts) -> list[tuple[str, str]]:
     parts = t("split_parts", train=n(split.train), validation=n(split.validation), test=n(split.test))
     units = t("split_groups", n=n(split.units)) if split.by_group else t("split_near")
     facts = [
-        (t("data_rows"), t("data_usable", n=n(report.usable), total=n(report.rows))),
+        (t("data_rows"), t("data_usable", usable=n(report.usable), total=n(report.rows))),
         (t("data_languages"), ", ".join(languages) or "—"),
         (t("data_lengths"), f"{lengths} {cut}" + (f" {t('lengths_estimated')}" if tokens.estimated else "")),
         (t("data_split"), f"{parts} {units} {t('split_seed', seed=split.seed)}"),
