@@ -215,7 +215,9 @@ def dropped(page: Any, path: Path) -> None:
 
 @pytest.mark.browser
 @pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
-def test_a_file_of_complaints_goes_live_in_the_browser(page: Any, site: tuple[str, Path], tmp_path: Path) -> None:
+def test_a_file_of_complaints_becomes_an_adapter_that_can_be_trained(
+    page: Any, site: tuple[str, Path], tmp_path: Path
+) -> None:
     home = site[1]
     dropped(page, complaints(tmp_path / "ouvidoria.csv", "relato;setor;categoria"))
     page.wait_for_selector("#data-first .note >> text=Diga qual é a entrada e qual é a saída")
@@ -248,13 +250,25 @@ def test_a_file_of_complaints_goes_live_in_the_browser(page: Any, site: tuple[st
     page.click("button[role=tab]:has-text('Treino')")
     page.wait_for_selector("#training-expected >> text=48")
     assert page.input_value("#training-adapter input") == "Reclamações por setor"
+
+
+@pytest.mark.browser
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+def test_the_whole_way_from_a_file_to_live(page: Any, site: tuple[str, Path], tmp_path: Path) -> None:
+    """With a real training of the tiny base: half a minute on a quiet machine, at the lowest priority."""
+    dropped(page, complaints(tmp_path / "ouvidoria.csv"))
+    page.wait_for_selector("#data-report section")
+    page.fill("#data-title input, #data-title textarea", "Reclamações por setor")
+    page.click("#data-create")
+    page.wait_for_selector("#training-made >> text=foi criado")
     page.click("#training-preset >> text=rápido")
-    page.wait_for_selector("#training-expected >> text=48")
     page.click("#training-start")
-    page.wait_for_selector("#training-job .chip >> text=pronto", timeout=240_000)
+    page.wait_for_selector("#training-job .chip >> text=pronto", timeout=400_000)
     page.click("button[role=tab]:has-text('Adaptadores')")
     page.click("#adapter-detail >> text=Ativar")
     page.wait_for_selector("#adapter-note >> text=0001")
+    card = (site[1] / "adapters" / "reclamacoes-por-setor" / "card.toml").read_text("utf-8")
+    assert "active = 1" in card
 
 
 @pytest.mark.browser
