@@ -74,6 +74,7 @@ class IntakeService:
         self._datasets = datasets
         self._folder = folder
         self._studies: OrderedDict[tuple[object, ...], tuple[str, Study]] = OrderedDict()
+        self._columns: dict[tuple[str, int], Columns] = {}
         self._lock = threading.Lock()
 
     def bring(self, owner: str, files: Sequence[Path]) -> None:
@@ -105,7 +106,7 @@ class IntakeService:
             return None
         size = sum(file.stat().st_size for file in ([path] if path.is_file() else path.iterdir()))
         try:
-            return self._studied(Intake(path, size, columns_of(path), choice))
+            return self._studied(Intake(path, size, self._columns_of(path), choice))
         except DataError as error:
             return Intake(path, size, Columns(), choice, problem=Localized.of(error))
 
@@ -182,6 +183,12 @@ class IntakeService:
         while len(self._studies) > _STUDIES:
             self._studies.popitem(last=False)
         return replace(now, template=known[0], study=known[1])
+
+    def _columns_of(self, path: Path) -> Columns:
+        key = (str(path), path.stat().st_mtime_ns)
+        known = self._columns.get(key) or columns_of(path)
+        self._columns = {key: known}  # one is enough: looks at the page come in a row
+        return known
 
     def _write(self, place: Path, choice: Choice) -> None:
         with written(place):

@@ -126,5 +126,8 @@ def locate(name: str, folder: Path, cache: Path, get: Fetch = fetch) -> Path:
         staged.write_bytes(content)
         staged.replace(target)
     except OSError as error:
-        raise StorageError(f"The data file {cache / name} could not be written: {error}.") from error
+        raise StorageError(
+            f"The data file {cache / name} could not be written: {error}.",
+            pt=f"Não foi possível gravar {cache / name}. Libere espaço no disco ou confira as permissões.",
+        ) from error
     return target

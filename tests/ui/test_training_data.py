@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import pickle
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -301,3 +302,11 @@ def test_what_cannot_be_used_is_said_and_nothing_is_sent_or_kept(
     page.click("#data-remove")
     page.wait_for_selector("#data-drop")
     assert list((home / "var" / "datasets").iterdir()) == []
+
+
+def test_the_page_for_newcomers_names_the_buttons_as_they_are() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "train-an-adapter.md").read_text("utf-8")
+    section = page.split("## From a table to live, in the browser")[1].split("\n## ")[0]
+    named = [re.sub(r"^\d ", "", words) for words in re.findall(r"\*\*(.+?)\*\*", section)]
+    assert len(named) >= 15
+    assert [words for words in named if words not in PT.words.values()] == []
