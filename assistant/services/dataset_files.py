@@ -96,5 +96,5 @@ def taken(name: str) -> ConfigurationError:
     """What is said of a name that another adapter has."""
     return ConfigurationError(
         f"The name {name!r} is taken. Choose another one, or add the data to that adapter.",
-        pt=f"O nome {name!r} já está em uso. Escolha outro ou acrescente os dados a esse adaptador.",
+        pt=f"O nome {name!r} já está em uso. Escolha outro.",
     )

@@ -205,5 +205,5 @@ def _unknown(path: Path) -> DataError:
         f"{path.name}: data sets of kind {path.suffix or 'without an ending'!r} are not read. Save it as one of "
         f"{kinds}, or give a folder in brat's form.",
         pt=f"{path.name}: conjuntos do tipo {path.suffix or 'sem extensão'!r} não são lidos. Salve-o como um destes: "
-        f"{kinds}; ou indique uma pasta no formato brat.",
+        f"{kinds}; um conjunto brat vai em um .zip ou em uma pasta.",
     )

@@ -44,7 +44,6 @@ class TrainingPage:
         """Place the widgets inside the open tab and connect them to it."""
         words = self._words
         words.follow(gr.HTML(apply_default_css=False), intro)
-        self._step(1)
         self._data.build()
         self._step(2)
         self._made = gr.HTML(js_on_load=BIND, apply_default_css=False, elem_id="training-made")
@@ -78,7 +77,7 @@ class TrainingPage:
         self._wire(tab)
 
     def _step(self, number: int) -> None:
-        """The heading of one of the four steps."""
+        """The heading of a step after the first, which has its own."""
         self._words.follow(gr.HTML(apply_default_css=False), partial(step, number))
 
     def _wire(self, tab: Any) -> None:

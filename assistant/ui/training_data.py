@@ -8,6 +8,7 @@ choice that comes from a browser is checked there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from assistant.ui.contracts import Assistant, Intakes
 from assistant.ui.markup import Safe, tag
 from assistant.ui.texts import Texts, texts
 from assistant.ui.training_report import file_line, first_rows, preview_view, report_view
+from assistant.ui.training_view import step
 from assistant.ui.words import Words
 
 Updates = dict[Any, Any]
@@ -44,6 +46,7 @@ class DataStep:
     def build(self) -> None:
         """Place the widgets."""
         words = self._words
+        self._head = words.follow(gr.HTML(apply_default_css=False), partial(step, 1))
         self._drop = gr.File(file_count="multiple", elem_id="data-drop", height=112)
         words.label(self._drop, label="data_drop")
         self._hint = words.follow(gr.HTML(apply_default_css=False, elem_id="data-hint"), hint)
@@ -62,8 +65,6 @@ class DataStep:
             self._report = gr.HTML(apply_default_css=False, elem_id="data-report")
             self._preview = gr.HTML(apply_default_css=False, elem_id="data-preview")
             self._build_form()
-        self._spoken = gr.State(words.t.language)  # a switch of the language paints everything anew
-        words.follow(self._spoken, lambda t: t.language)
 
     def _build_form(self) -> None:
         words = self._words
@@ -87,8 +88,9 @@ class DataStep:
     def wire(self, tab: Any) -> None:
         """Connect everything but the button that creates, which leads on to the next step."""
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        reads = {**quiet, "concurrency_id": "data"}
-        gr.on([tab.select, self._spoken.change], self._show, [self._session], self.outputs, **reads)
+        reads = {**quiet, "concurrency_id": "data", "trigger_mode": "always_last"}  # what was said last counts
+        # a switch of the language changes the heading, and with it everything is painted anew
+        gr.on([tab.select, self._head.change], self._show, [self._session], self.outputs, **reads)
         self._drop.upload(self._bring, [self._session, self._drop], self.outputs, **reads)
         self._remove.click(self._forget, [self._session], self.outputs, **quiet)
         said = [self._session, self._kind, *self._chosen]

@@ -104,16 +104,16 @@ def _facts(report: DataReport, t: Texts) -> list[tuple[str, str]]:
     left_out = sum(item.count for item in report.findings if item.code in ("too_long", "all_too_long"))
     lengths = t("lengths", median=n(tokens.median), p95=n(tokens.p95), max=n(tokens.max))
     cut = t("lengths_limit", limit=n(tokens.limit), n=n(left_out))
+    measured = f"{lengths} {cut}" + (f" {t('lengths_estimated')}" if tokens.estimated else "")
     languages = [f"{t(_LANGUAGES[code])} {n(count)}" for code, count in report.languages.items()]
     parts = t("split_parts", train=n(split.train), validation=n(split.validation), test=n(split.test))
     units = t("split_groups", n=n(split.units)) if split.by_group else t("split_near")
-    facts = [
+    return [
         (t("data_rows"), t("data_usable", usable=n(report.usable), total=n(report.rows))),
         (t("data_languages"), ", ".join(languages) or "—"),
-        (t("data_lengths"), f"{lengths} {cut}" + (f" {t('lengths_estimated')}" if tokens.estimated else "")),
+        (t("data_lengths"), measured if tokens.max else "—"),
         (t("data_split"), f"{parts} {units} {t('split_seed', seed=split.seed)}"),
     ]
-    return facts
 
 
 def _classes(report: DataReport, t: Texts) -> Safe:

@@ -295,6 +295,10 @@ def test_what_cannot_be_used_is_said_and_nothing_is_sent_or_kept(
     assert list((home / "var" / "datasets").iterdir()) == []
     page.set_input_files("#data-drop input[type=file]", str(complaints(tmp_path / "boa.csv")))
     page.wait_for_selector("#data-report section")
+    page.click(".switch >> text=EN")
+    page.wait_for_selector("#data-report >> text=can be used, with 2 warnings")
+    page.click(".switch >> text=PT")
+    page.wait_for_selector("#data-report >> text=pode ser usado, com 2 avisos")
     page.fill("#data-name input, #data-name textarea", "../fora")
     page.click("#data-create")
     page.wait_for_selector("#data-refused >> text='../fora' não serve como nome")
