@@ -23,6 +23,7 @@ from assistant.services.corpora import CorporaService
 from assistant.services.datasets import DataSetService
 from assistant.services.doctor import Check, Doctor
 from assistant.services.evaluation import EvaluationService, progress_lines
+from assistant.services.intake import IntakeService
 from assistant.services.jobs import JobsService
 from assistant.services.judgement import JudgementService, Surroundings
 from assistant.services.memory import Memory, Precision, process_megabytes, weights_of
@@ -136,6 +137,11 @@ class Assistant:
         return DataSetService(
             self.registry, lambda: tokens.token_counter(provision.ready_checkpoint(self.base, models))
         )
+
+    @cached_property
+    def intake(self) -> IntakeService:
+        """The data sets that visitors brought to the training page."""
+        return IntakeService(self.datasets, self.settings.var / "datasets")
 
     @cached_property
     def evaluation(self) -> EvaluationService:

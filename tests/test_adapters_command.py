@@ -28,7 +28,7 @@ def test_retiring_and_rolling_back_are_remembered(home):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--delete", "legal-ner@1"), "is live and cannot be deleted"),
+        (("--delete", "legal-ner@2"), "is live and cannot be deleted"),
         (("--delete", "legal-ner"), "NAME@NUMBER"),
         (("--roll-back", "legal-ner"), "was live before"),
         (("--retire", "../x"), "no valid name"),

@@ -13,7 +13,8 @@ SEEN = (
     "engines/scripted.py", "engines/transformers_peft.py", "generation/prompt.py", "retrieval/loading.py",
     "services/adapters.py", "services/chat.py", "services/corpora.py", "services/judgement.py",
     "stores/conversations.py", "stores/judgements.py", "stores/ledger.py",
-    "models/tokens.py", "services/datasets.py", "training/brat.py", "training/files.py", "training/objects.py",
+    "models/tokens.py", "services/dataset_files.py", "services/datasets.py", "services/intake.py",
+    "services/intake_files.py", "training/brat.py", "training/files.py", "training/objects.py",
     "training/records.py", "training/tables.py",
     "stores/passages.py", "stores/upkeep.py", "stores/vectors.py", "ui/corpora.py",
 )  # fmt: skip

@@ -7,36 +7,33 @@ columns somebody chose, the encoding and the split are settled once. Refuses to 
 
 from __future__ import annotations
 
-import os
-import re
 import tempfile
 import threading
-import unicodedata
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 
-from assistant.errors import ConfigurationError, DataError, StorageError
+from assistant.errors import ConfigurationError, DataError
 from assistant.models.tokens import TokenCounter
+from assistant.services.dataset_files import free_path, place, safe_stem, taken, write_all, write_new, written
 from assistant.stores.cards import faults_of
-from assistant.stores.manifests import WITHOUT_INPUT, Card, Localized, check_name, read_card, write_atomically
+from assistant.stores.manifests import WITHOUT_INPUT, Card, Localized, check_name
 from assistant.stores.registry import AdapterRegistry
 from assistant.training.config import Recipe, TrainingSettings, read_recipe
-from assistant.training.drafts import NewAdapter, card_text, draft_card, lines_of, recipe_text
+from assistant.training.drafts import NewAdapter, draft_card, lines_of, recipe_text
 from assistant.training.findings import Severity
 from assistant.training.parts import divide
 from assistant.training.records import Mapping, Record, RecordSet, is_whole, read_records
-from assistant.training.report import DataReport, PreviewItem, ReportOptions, preview, report
+from assistant.training.report import DataReport, PreviewItem, ReportOptions, Study, named_rows, preview, report
 from assistant.types import AdapterKind
 
 _EXTENDED = ("records", "pairs", "conll")  # sources whose files "records" reads alike
 _SHARE = 0.1  # of the records for validation, and as much for the test
 
-Target = str | AdapterKind | Card
+Target = str | AdapterKind | Card | NewAdapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +56,18 @@ class DataSetService:
         self._lock = threading.Lock()  # two data sets for one recipe, one after the other
 
     def examine(self, target: Target, path: Path, mapping: Mapping | None = None) -> DataReport:
-        """What a file holds as data of an adapter (by name or card), or of one of that kind that is yet to be.
+        """What a file holds as data of an adapter (by name or card), or of one that is yet to be.
 
         Raises `DataError` for a file that cannot be read, naming line and value; everything else is a finding.
         """
+        return self._examined(target, *self._open(target, path, mapping))
+
+    def study(self, target: Target, path: Path, mapping: Mapping | None = None, n: int = 3) -> Study:
+        """`examine` and `preview` in one reading, with the texts of the rows that the findings name."""
         found, card = self._open(target, path, mapping)
-        known = target.name if isinstance(target, Card) else str(target)
-        return self._report(found, card, None if isinstance(target, AdapterKind) else self._recipe(known))
+        result = self._examined(target, found, card)
+        shown = preview(found.records, card, n) if result.ok else ()
+        return Study(result, shown, named_rows(found.records, result))
 
     def preview(
         self, target: Target, path: Path, mapping: Mapping | None = None, n: int = 3
@@ -104,31 +106,43 @@ class DataSetService:
         Raises `ConfigurationError` for a name that is unsafe or taken, `DataError` when the report has errors;
         nothing is left behind then.
         """
-        check_name(new.name, "an adapter")
+        self.check_free(new.name)
         target = self._registry.folder / new.name
-        if target.exists() or target.is_symlink():
-            raise _taken(new.name)
         _check_words(new)
         found = read_records(path, mapping)
         card = draft_card(new, found.records)
         result = _accepted(self._report(found, card, None), path)
         parts = _parts(found, result, new.kind)
         card = replace(card, utterances=draft_card(new, parts["train"]).utterances)
-        with _written(target):
+        with written(target):
             self._registry.folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".staged-", dir=self._registry.folder) as staging:
                 staged = Path(staging) / new.name
-                _write_new(staged, card, parts, result)
-                _place(staged, target)
+                write_new(staged, card, parts, result)
+                place(staged, target)
         return Adopted(new.name, tuple(sorted((target / "data").iterdir())), result)
+
+    def check_free(self, name: str) -> None:
+        """Raise `ConfigurationError` for a name that no new adapter can have: unsafe, or taken."""
+        target = self._registry.folder / check_name(name, "an adapter")
+        if target.exists() or target.is_symlink():
+            raise taken(name)
 
     def _open(self, target: Target, path: Path, mapping: Mapping | None) -> tuple[RecordSet, Card]:
         if isinstance(target, AdapterKind):
             found = read_records(path, mapping)
             words = Localized(path.stem, path.stem)
             return found, draft_card(NewAdapter("draft", target, words, words), found.records)
+        if isinstance(target, NewAdapter):
+            found = read_records(path, mapping)
+            return found, draft_card(target, found.records)
         card = target if isinstance(target, Card) else self._registry.card(target)
         return read_records(path, mapping), card
+
+    def _examined(self, target: Target, found: RecordSet, card: Card) -> DataReport:
+        """As data of an adapter that is there its own recipe sets the limits."""
+        there = isinstance(target, str | Card) and not isinstance(target, AdapterKind)
+        return self._report(found, card, self._recipe(card.name) if there else None)
 
     def _report(self, found: RecordSet, card: Card, recipe: Recipe | None) -> DataReport:
         if self._counter is None:
@@ -149,7 +163,7 @@ class DataSetService:
         folder = self._registry.folder / card.name
         files = self._files(card, _parts(found, result, card.kind), path)
         names = {part: f"data/{file.name}" for part, (file, _) in files.items()}
-        _write_all(dict(files.values()), folder / "recipe.toml", recipe_text(card.name, names, result))
+        write_all(dict(files.values()), folder / "recipe.toml", recipe_text(card.name, names, result))
         return Adopted(card.name, tuple(file for file, _ in files.values()), result)
 
     def _extend(self, card: Card, parts: dict[str, tuple[Record, ...]], path: Path) -> tuple[Path, ...]:
@@ -160,16 +174,16 @@ class DataSetService:
         for part, (file, _) in files.items():
             data["files" if part == "train" else part].append(f"data/{file.name}")
         data["source"] = "records"
-        _write_all(dict(files.values()), recipe_path, tomlkit.dumps(recipe))
+        write_all(dict(files.values()), recipe_path, tomlkit.dumps(recipe))
         return tuple(file for file, _ in files.values())
 
     def _files(self, card: Card, parts: dict[str, tuple[Record, ...]], path: Path) -> dict[str, tuple[Path, str]]:
         """A new file and its text for each part; raises `DataError` when the adapter has this very data already."""
-        folder, stem = self._registry.folder / card.name / "data", _stem(path)
+        folder, stem = self._registry.folder / card.name / "data", safe_stem(path.stem) or "dados"
         result = {}
         for part, records in parts.items():
             text = lines_of(records, card.kind)
-            result[part] = (_free(folder, stem if part == "train" else f"{stem}-{part}", text), text)
+            result[part] = (free_path(folder, stem if part == "train" else f"{stem}-{part}", text), text)
         return result
 
 
@@ -198,77 +212,6 @@ def _parts(found: RecordSet, result: DataReport, kind: AdapterKind) -> dict[str,
     return {part: records for part, records in parts.items() if records}
 
 
-def _write_new(staged: Path, card: Card, parts: dict[str, tuple[Record, ...]], result: DataReport) -> None:
-    """A whole adapter folder, read again as everything else will read it."""
-    (staged / "data").mkdir(parents=True)
-    for part, records in parts.items():
-        write_atomically(staged / "data" / f"{part}.jsonl", lines_of(records, card.kind))
-    names = {part: f"data/{part}.jsonl" for part in parts}
-    write_atomically(staged / "recipe.toml", recipe_text(card.name, names, result))
-    write_atomically(staged / "card.toml", card_text(card, result))
-    read_recipe(staged / "recipe.toml")
-    read_card(staged / "card.toml")
-
-
-def _place(staged: Path, target: Path) -> None:
-    try:
-        os.rename(staged, target)
-    except FileExistsError as error:
-        raise _taken(target.name) from error
-    except OSError:
-        if target.exists():  # somebody was faster
-            raise _taken(target.name) from None
-        raise
-
-
-def _write_all(texts: dict[Path, str], recipe: Path, recipe_words: str) -> None:
-    """Data files first, the recipe that names them last; all of them or none."""
-    with _written(recipe.parent):
-        done: list[Path] = []
-        try:
-            for path, text in texts.items():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                done.append(path)
-                write_atomically(path, text)
-            write_atomically(recipe, recipe_words)
-        except BaseException:  # whatever it was, an interruption too: the recipe does not name these files
-            for path in done:
-                path.unlink(missing_ok=True)
-            raise
-
-
-@contextmanager
-def _written(target: Path) -> Iterator[None]:
-    """Translate what the disk says about a folder that is being written."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(
-            f"{target} could not be written: {error}. Free space on the disk or check its rights; nothing was kept.",
-            pt=f"Não foi possível gravar {target}. Libere espaço no disco ou confira as permissões; nada foi mantido.",
-        ) from error
-
-
-def _stem(path: Path) -> str:
-    """A safe name of at most 40 letters, digits and hyphens, from whatever the file is called."""
-    bare = unicodedata.normalize("NFKD", path.stem.lower()).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", bare).strip("-")[:40].strip("-") or "dados"
-
-
-def _free(folder: Path, stem: str, text: str) -> Path:
-    """A path in `folder` that is not taken."""
-    for number in range(1, 1000):
-        path = folder / (f"{stem}.jsonl" if number == 1 else f"{stem}-{number}.jsonl")
-        if not path.exists():
-            return path
-        if path.read_text("utf-8") == text:
-            raise DataError(
-                f"This very data is there already: {path}. Choose another file.",
-                pt=f"Estes mesmos dados já estão no adaptador, em {path.name}. Escolha outro arquivo.",
-            )
-    raise DataError(f"{folder} holds too many files called {stem}. Rename the file.", pt="Dê outro nome ao arquivo.")
-
-
 def _check_words(new: NewAdapter) -> None:
     """Raise `ConfigurationError` with every fault of what a person said of a new adapter."""
     words: dict[str, object] = {"title": new.title, "description": new.description}
@@ -284,10 +227,3 @@ def _check_words(new: NewAdapter) -> None:
             f"The adapter {new.name} cannot be made: {'; '.join(fault.en for fault in faults)}.",
             pt=f"O adaptador {new.name} não pode ser criado: {'; '.join(fault.pt for fault in faults)}.",
         )
-
-
-def _taken(name: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"The name {name!r} is taken. Choose another one, or add the data to that adapter.",
-        pt=f"O nome {name!r} já está em uso. Escolha outro ou acrescente os dados a esse adaptador.",
-    )

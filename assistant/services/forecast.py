@@ -46,8 +46,8 @@ class Source(Protocol):
         """A recipe with single settings changed."""
         ...
 
-    def data(self, name: str, overrides: Mapping[str, object] | None = None) -> TrainingData:
-        """Its data."""
+    def data(self, name: str, overrides: Mapping[str, object] | None = None, *, fetch: bool = True) -> TrainingData:
+        """Its data; without `fetch` nothing is asked of the network."""
         ...
 
     def tokenizer_file(self) -> Path | None:
@@ -74,12 +74,12 @@ class Forecast:
 
 
 def forecast(source: Source, jobs: Path, adapter: str, overrides: Mapping[str, object]) -> Forecast:
-    """The forecast of an adapter's training with changed settings.
+    """The forecast of an adapter's training with changed settings; it never asks the network.
 
     Raises `AdapterNotFound`, `ConfigurationError`, `DataError`.
     """
     settings = source.recipe(adapter, overrides).training
-    data = source.data(adapter, overrides)
+    data = source.data(adapter, overrides, fetch=False)
     tokenizer = source.tokenizer_file()
     train = _encoded(data.train, tokenizer, settings.max_length)
     valid = _encoded(data.validation, tokenizer, settings.max_length)

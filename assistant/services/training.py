@@ -27,7 +27,7 @@ from assistant.training.config import LoraSettings, Recipe, TrainingSettings, ch
 from assistant.training.dataset import Example, data_hash, split
 from assistant.training.formats import read_examples
 from assistant.training.job import Report, Sample, Step, TrainingRun, Validation
-from assistant.training.public_data import locate
+from assistant.training.public_data import locate, not_here, present
 
 _LIBRARIES = ("torch", "transformers", "peft", "gguf")
 _VALIDATION_SHARE = 0.05  # of the training data, where a recipe names no validation files
@@ -77,15 +77,18 @@ class TrainingService:
         file = checkpoint / "tokenizer.json" if checkpoint else None
         return file if file and file.is_file() else None
 
-    def data(self, name: str, overrides: Mapping[str, object] | None = None) -> TrainingData:
-        """Read the data of an adapter's recipe; raises `DataError` naming file and line."""
+    def data(self, name: str, overrides: Mapping[str, object] | None = None, *, fetch: bool = True) -> TrainingData:
+        """Read the data of an adapter's recipe; raises `DataError` naming file and line.
+
+        Without `fetch` the network is left alone: a public file that is not here yet is a `DataError`, too.
+        """
         card, recipe = self._registry.card(name), self.recipe(name, overrides)
         seed = recipe.training.seed
-        examples = read_examples(card, recipe.data.source, self._paths(name, recipe.data.files), seed)
+        examples = read_examples(card, recipe.data.source, self._paths(name, recipe.data.files, fetch), seed)
         if 0 < recipe.data.limit < len(examples):  # spread over the files, which may hold one kind of example each
             examples = [examples[i * len(examples) // recipe.data.limit] for i in range(recipe.data.limit)]
         if recipe.data.validation:
-            paths = self._paths(name, recipe.data.validation)
+            paths = self._paths(name, recipe.data.validation, fetch)
             held_out = read_examples(card, recipe.data.source, paths, seed)
         else:
             examples, held_out = split(examples, _VALIDATION_SHARE, seed)
@@ -176,18 +179,24 @@ class TrainingService:
         folder = self._var / "jobs"
         return sorted((p.parent for p in folder.glob("*/job.json")), reverse=True)
 
-    def _paths(self, name: str, files: Sequence[str]) -> list[Path]:
+    def _paths(self, name: str, files: Sequence[str], fetch: bool = True) -> list[Path]:
         own = (self._registry.folder / name).resolve()
         paths = []
         for file in files:
             relative = Path(file.removeprefix(PUBLIC))
             if relative.is_absolute() or ".." in relative.parts:
                 raise ConfigurationError(f"The data file {file!r} of {name} must lie below its folder.")
-            if file.startswith(PUBLIC):
-                paths.append(locate(str(relative), self._public, self._var / "data"))
-            else:
-                paths.append(own / relative)
+            paths.append(self._public_file(str(relative), fetch) if file.startswith(PUBLIC) else own / relative)
         return paths
+
+    def _public_file(self, name: str, fetch: bool) -> Path:
+        places = self._public, self._var / "data"
+        if fetch:
+            return locate(name, *places)
+        there = present(name, *places)
+        if there is None:
+            raise not_here(name)
+        return there
 
     def _job_folder(self, name: str, job: str) -> Path:
         label = job or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{name}"

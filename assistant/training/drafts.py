@@ -17,13 +17,14 @@ from assistant.models.prompt_format import one_line
 from assistant.stores.manifests import Card, Localized
 from assistant.training.checks import label_counts
 from assistant.training.personal import personal_data
-from assistant.training.records import Record, entities_of, is_whole
+from assistant.training.records import Record, RecordSet, entities_of, is_whole
 from assistant.training.report import DataReport
 from assistant.types import AdapterKind
 
 _UTTERANCES = 60
 _UTTERANCE_CHARS = 600
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_COLUMN = re.compile(r"[^\W\d_][\w /-]{0,39}")  # a name that reads as a word of the prompt
 _MANY = 2_000  # training examples; above it two passes are as good as more and take half the time
 _TEMPLATES = {
     AdapterKind.REPLY: "Texto: {input}\nResposta:",
@@ -41,6 +42,15 @@ class NewAdapter:
     title: Localized
     description: Localized
     template: str | None = None
+
+
+def proposed_template(kind: AdapterKind, found: RecordSet) -> str:
+    """The usual template of a kind; where the outputs are classes, it asks by the name of their column."""
+    column = found.mapping.output.strip() if found.mapping else ""
+    usable = [record for record in found.records if is_whole(record)]
+    if kind is AdapterKind.REPLY and _COLUMN.fullmatch(column) and len(label_counts(usable, kind)) > 1:
+        return f"Texto: {{input}}\n{column[0].upper()}{column[1:]}:"
+    return _TEMPLATES[kind]
 
 
 def draft_card(new: NewAdapter, records: Sequence[Record]) -> Card:
@@ -91,6 +101,9 @@ def recipe_text(name: str, parts: dict[str, str], report: DataReport) -> str:
     """recipe.toml; `parts` names the file of "train" and, where there are such, of "validation" and "test"."""
     document = tomlkit.document()
     document.add(tomlkit.comment(f"How to train this adapter again: python -m assistant train {name}"))
+    split = report.split
+    units = "whole groups stay together" if split.by_group else "equal and nearly equal inputs stay together"
+    document.add(tomlkit.comment(f"Split with seed {split.seed}, share {split.share:g}, {split.units} units; {units}"))
     data: dict[str, Any] = {"source": "records", "files": [parts["train"]]}
     if "validation" in parts:
         data["validation"] = [parts["validation"]]

@@ -113,6 +113,9 @@ PRESETS: Mapping[str, Callable[[Recipe], Recipe]] = MappingProxyType(
 )
 
 
+DEFAULT_PRESET = "balanced"
+
+
 def values(recipe: Recipe) -> dict[str, int | float | bool]:
     """The value of every field of `FIELDS` in a recipe, in its order."""
     every = {"limit": recipe.data.limit, **asdict(recipe.lora), **asdict(recipe.training)}

@@ -34,6 +34,11 @@ class Finding:
     count: int = 0
     documents: tuple[str, ...] = ()
 
+    @property
+    def places(self) -> tuple[tuple[str, int], ...]:
+        """Document (empty in a set of one file) and line of every row that is listed."""
+        return tuple(zip(self.documents or ("",) * len(self.lines), self.lines, strict=True))
+
 
 _E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
 _WORDS: dict[str, tuple[Severity, str, str]] = {
@@ -41,15 +46,15 @@ _WORDS: dict[str, tuple[Severity, str, str]] = {
         "The input column is empty in every row. Choose another column."),
     "all_outputs_empty": (_E, "A coluna de saída está vazia em todas as linhas. Escolha outra coluna.",
         "The output column is empty in every row. Choose another column."),
-    "empty_input": (_W, "{n} linhas sem entrada; ficam fora do treino.",
+    "empty_input": (_W, "Linhas sem entrada: {n}. Ficam fora do treino.",
         "{n} rows without input; they are left out of training."),
-    "empty_output": (_W, "{n} linhas sem saída; ficam fora do treino.",
+    "empty_output": (_W, "Linhas sem saída: {n}. Ficam fora do treino.",
         "{n} rows without output; they are left out of training."),
     "all_too_long": (_E, "Nenhum exemplo cabe em {limit} tokens. Encurte os textos ou aumente max_length na receita.",
         "No example fits into {limit} tokens. Shorten the texts or raise max_length in the recipe."),
-    "too_long": (_W, "{n} exemplos passam de {limit} tokens; ficam fora do treino. Encurte-os ou aumente max_length.",
+    "too_long": (_W, "Exemplos com mais de {limit} tokens: {n}. Ficam fora. Encurte-os ou aumente max_length.",
         "{n} examples have more than {limit} tokens; they are left out of training. Shorten them or raise max_length."),
-    "few_rows": (_W, "Só {n} exemplos; com menos de {least} o adaptador aprende pouco. Acrescente outros.",
+    "few_rows": (_W, "Poucos exemplos: {n}. Com menos de {least} o adaptador aprende pouco. Acrescente outros.",
         "Only {n} examples; with fewer than {least} an adapter learns little. Add more."),
     "one_class": (_E, "Todas as saídas são iguais ({label}): não há o que aprender. Acrescente exemplos das outras "
         "classes.", "Every output is the same ({label}): there is nothing to learn. Add examples of other classes."),
@@ -62,43 +67,43 @@ _WORDS: dict[str, tuple[Severity, str, str]] = {
     "always_entities": (_I, "Todos os textos têm entidades; sem exemplos vazios, o adaptador tende a marcar demais.",
         "Every text has entities; without empty examples an adapter tends to mark too much."),
     "one_label": (_W, "Só há entidades de uma classe ({label}).", "There are entities of one class only ({label})."),
-    "no_entity_list": (_E, "{n} saídas não são listas de entidades (CLASSE: texto | CLASSE: texto, ou nenhuma).",
+    "no_entity_list": (_E, "Saídas que não são listas de entidades: {n} (CLASSE: texto | CLASSE: texto, ou nenhuma).",
         "{n} outputs are no lists of entities (LABEL: text | LABEL: text, or nenhuma)."),
-    "entity_not_in_text": (_E, "{n} linhas têm uma entidade que não está no texto, por exemplo «{sample}». Copie-a "
+    "entity_not_in_text": (_E, "Linhas com uma entidade que não está no texto: {n}, por exemplo «{sample}». Copie-a "
         "do texto como está.", "{n} rows have an entity that is not in the text, for instance {sample!r}. Copy it "
         "from the text as it stands."),
-    "entity_with_separator": (_E, "{n} entidades contêm « | », que separa entidades na saída. Retire o sinal.",
+    "entity_with_separator": (_E, "Linhas com entidades que contêm « | », o separador da saída: {n}. Retire o sinal.",
         "{n} entities contain ' | ', which separates entities in the output. Remove the sign."),
     "unknown_label": (_E, "Classes que o cartão do adaptador não lista: {labels}. Corrija os dados ou o cartão.",
         "Classes that the adapter's card does not list: {labels}. Correct the data or the card."),
     "unused_label": (_W, "Classes do cartão sem nenhum exemplo: {labels}.",
         "Classes of the card without any example: {labels}."),
-    "stop_inside": (_W, "{n} saídas contêm um sinal de parada do cartão (por exemplo, uma quebra de linha): a resposta "
+    "stop_inside": (_W, "Saídas com um sinal de parada do cartão (por exemplo, uma quebra de linha): {n}. A resposta "
         "seria cortada ali.", "{n} outputs contain a stop text of the card (a line break, for instance): the answer "
         "would be cut there."),
-    "same_as_input": (_W, "{n} saídas repetem a entrada.", "{n} outputs repeat their input."),
-    "duplicates": (_W, "{n} exemplos são repetições exatas de outro.", "{n} examples repeat another one exactly."),
-    "contradictions": (_W, "{n} exemplos têm a mesma entrada que outro e uma saída diferente. Decida qual vale.",
+    "same_as_input": (_W, "Saídas que repetem a entrada: {n}.", "{n} outputs repeat their input."),
+    "duplicates": (_W, "Repetições exatas de outro exemplo: {n}.", "{n} examples repeat another one exactly."),
+    "contradictions": (_W, "Exemplos com a mesma entrada que outro e uma saída diferente: {n}. Decida qual vale.",
         "{n} examples have the same input as another one and a different output. Decide which one holds."),
-    "near_equal": (_I, "{n} entradas são quase iguais a outra; ficam juntas na divisão.",
+    "near_equal": (_I, "Entradas quase iguais a outra: {n}. Ficam juntas na divisão.",
         "{n} inputs are nearly equal to another one; they stay together in the split."),
     "near_skipped": (_I, "Mais de {most} entradas: só as iguais foram procuradas, não as quase iguais.",
         "More than {most} inputs: only equal ones were looked for, not nearly equal ones."),
-    "leakage": (_W, "{n} exemplos de validação ou teste são quase iguais a um do treino: o resultado pareceria melhor "
+    "leakage": (_W, "Exemplos de validação ou teste quase iguais a um do treino: {n}. O resultado pareceria melhor "
         "do que é. Dê o mesmo grupo a entradas parecidas.", "{n} examples of validation or test are nearly equal to "
         "one of training: the result would look better than it is. Give similar inputs the same group."),
     "language": (_W, "A maior parte dos textos parece estar em {language}, não em português: o adaptador vai responder "
         "nessa língua.", "Most of the texts seem to be in {language}, not in Portuguese: the adapter will answer in "
         "that language."),
-    "mixed_languages": (_I, "{n} textos parecem estar em outra língua que a maioria.",
+    "mixed_languages": (_I, "Textos que parecem estar em outra língua que a maioria: {n}.",
         "{n} texts seem to be in another language than most."),
-    "mojibake": (_W, "{n} linhas têm acentos estragados (por exemplo, Ã§ em vez de ç). Salve o arquivo de novo em "
+    "mojibake": (_W, "Linhas com acentos estragados (por exemplo, Ã§ em vez de ç): {n}. Salve o arquivo de novo em "
         "UTF-8.", "{n} rows have broken accents (Ã§ instead of ç, for instance). Save the file again as UTF-8."),
-    "cpf": (_W, "{n} linhas têm um CPF válido. Retire-o ou troque-o: um modelo pode repetir o que aprendeu.",
+    "cpf": (_W, "Linhas com um CPF válido: {n}. Retire-o ou troque-o: um modelo pode repetir o que aprendeu.",
         "{n} rows hold a valid CPF number. Remove or replace it: a model may repeat what it has learnt."),
-    "email": (_W, "{n} linhas têm um endereço de e-mail. Retire-o ou troque-o: um modelo pode repetir o que aprendeu.",
+    "email": (_W, "Linhas com um endereço de e-mail: {n}. Retire-o ou troque-o: um modelo pode repetir o que aprendeu.",
         "{n} rows hold an e-mail address. Remove or replace it: a model may repeat what it has learnt."),
-    "phone": (_W, "{n} linhas têm um telefone. Retire-o ou troque-o: um modelo pode repetir o que aprendeu.",
+    "phone": (_W, "Linhas com um telefone: {n}. Retire-o ou troque-o: um modelo pode repetir o que aprendeu.",
         "{n} rows hold a telephone number. Remove or replace it: a model may repeat what it has learnt."),
 }  # fmt: skip
 

@@ -47,7 +47,7 @@ def records_of(rows: Sequence[Row], name: str, form: str, mapping: Mapping | Non
     if not rows:
         return RecordSet((), form)
     columns = tuple(dict.fromkeys(column for row in rows[:100] for column in row.fields))
-    known = None if mapping else next((read for needed, read in _FORMS if needed <= set(rows[0].fields)), None)
+    known = None if mapping else known_form(rows)
     if known:
         found = tuple(record for row in rows for record in known(row, name))
         return RecordSet(found, form, columns, None, _told(rows))
@@ -61,9 +61,9 @@ def records_of(rows: Sequence[Row], name: str, form: str, mapping: Mapping | Non
 
 def guess_mapping(columns: Sequence[str], rows: Sequence[Row], name: str) -> Mapping:
     """The columns of input, output and group; raises `DataError` naming them all where it is not plain."""
-    inputs = [column for column in columns if _folded(column) in INPUTS]
-    outputs = [column for column in columns if _folded(column) in OUTPUTS]
-    group = next((column for column in columns if _folded(column) in GROUPS), "")
+    inputs = [column for column in columns if plain_name(column) in INPUTS]
+    outputs = [column for column in columns if plain_name(column) in OUTPUTS]
+    group = next((column for column in columns if plain_name(column) in GROUPS), "")
     if len(inputs) == len(outputs) == 1:
         return Mapping(inputs[0], outputs[0], group)
     if not inputs and len(outputs) < 2:
@@ -105,6 +105,13 @@ def _existing(mapping: Mapping, columns: Sequence[str], name: str) -> Mapping:
         raise DataError(
             f"{name}: the column {mapping.input!r} cannot be both input and output. Choose two columns.",
             pt=f"{name}: a coluna {mapping.input!r} não pode ser entrada e saída ao mesmo tempo. Escolha duas colunas.",
+        )
+    if mapping.group in (mapping.input, mapping.output):
+        raise DataError(
+            f"{name}: the column {mapping.group!r} cannot be the group, too. Rows of one group stay in one part of the "
+            "split: choose a column that says what belongs together, or none.",
+            pt=f"{name}: a coluna {mapping.group!r} não pode ser também o grupo. As linhas de um grupo ficam na mesma "
+            "parte da divisão: escolha a coluna que diz o que vai junto, ou nenhuma.",
         )
     return mapping
 
@@ -216,6 +223,11 @@ def _start(item: Any) -> int:
     return first if isinstance(first, int) else 0
 
 
+def known_form(rows: Sequence[Row]) -> Reader | None:
+    """The reader of a form that says by its fields what is what; None for a table that does not."""
+    return next((read for needed, read in _FORMS if rows and needed <= set(rows[0].fields)), None)
+
+
 # -- values -----------------------------------------------------------------------------------------
 
 
@@ -229,7 +241,7 @@ def _text(row: Row, field: str, name: str, *, strip: bool = True) -> str:
 
 
 def _group(row: Row, name: str) -> str:
-    return next((_text(row, field, name) for field in row.fields if _folded(field) in GROUPS), "")
+    return next((_text(row, field, name) for field in row.fields if plain_name(field) in GROUPS), "")
 
 
 def _wrong(name: str, line: int, field: str, value: Any) -> DataError:
@@ -275,7 +287,7 @@ def _no_json(name: str, line: int, error: Exception) -> DataError:
     )
 
 
-def _folded(name: str) -> str:
+def plain_name(name: str) -> str:
     """A column's name without accents, case and signs: " Avaliação " -> "avaliacao"."""
     bare = unicodedata.normalize("NFKD", name.strip().lower())
     return "".join(character for character in bare if character.isalnum())

@@ -75,14 +75,28 @@ def fetch(url: str) -> bytes:
         return bytes(response.read(_LARGEST))
 
 
+def present(name: str, folder: Path, cache: Path) -> Path | None:
+    """The file `name` of a public set where it is on this machine already; never asks the network."""
+    return next((root / name for root in (folder, cache) if (root / name).is_file()), None)
+
+
+def not_here(name: str) -> DataError:
+    """What is said where a file would have to be fetched and nobody asked for a training yet."""
+    return DataError(
+        f"The public data file {name!r} is not on this machine yet. It is fetched when the training starts; "
+        "time and memory can be predicted after that.",
+        pt=f"Os dados públicos {name!r} ainda não estão nesta máquina. Eles são buscados na rede quando o treino "
+        "começar; só então dá para prever tempo e memória.",
+    )
+
+
 def locate(name: str, folder: Path, cache: Path, get: Fetch = fetch) -> Path:
     """The file `name` of a public set ("lener-br/train.conll"), fetched once if need be.
 
     Raises `DataError` for a set that is not listed, without network, or with another checksum.
     """
-    for root in (folder, cache):
-        if (root / name).is_file():
-            return root / name
+    if (there := present(name, folder, cache)) is not None:
+        return there
     known = FILES.get(name)
     if known is None:
         raise DataError(
@@ -112,5 +126,8 @@ def locate(name: str, folder: Path, cache: Path, get: Fetch = fetch) -> Path:
         staged.write_bytes(content)
         staged.replace(target)
     except OSError as error:
-        raise StorageError(f"The data file {cache / name} could not be written: {error}.") from error
+        raise StorageError(
+            f"The data file {cache / name} could not be written: {error}.",
+            pt=f"Não foi possível gravar {cache / name}. Libere espaço no disco ou confira as permissões.",
+        ) from error
     return target

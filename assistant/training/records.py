@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assistant.errors import DataError
 from assistant.models.prompt_format import fill, one_line
@@ -18,6 +19,9 @@ from assistant.training import files
 from assistant.training.dataset import Example
 from assistant.training.formats import NO_ENTITIES, join_tokens, parse_conll, serialize_entities
 from assistant.types import AdapterKind
+
+if TYPE_CHECKING:
+    from assistant.training.tables import Row
 
 MAX_RECORDS = 200_000
 SEPARATOR = " | "  # between entities of an output
@@ -64,26 +68,36 @@ class RecordSet:
 
 def read_records(path: Path, mapping: Mapping | None = None) -> RecordSet:
     """Read a data set of any known form; raises `DataError` naming file, line and value."""
-    from assistant.training import brat, objects, tables
+    from assistant.training import brat, objects
 
-    suffix = path.suffix.lower()
+    suffix, warning = path.suffix.lower(), None
     if path.is_dir() or suffix == ".zip":
         found = brat.read_brat(path)
-    elif suffix == ".xlsx":
-        found = objects.records_of(tables.xlsx_rows(path), path.name, "xlsx", mapping)
+    elif has_rows(path):
+        rows, warning = read_rows(path)
+        found = objects.records_of(rows, path.name, suffix[1:], mapping)
     elif suffix in SUFFIXES:
         text, warning = files.decode(files.read_bytes(path), path.name)
-        if suffix in _JSON:
-            found = objects.records_of(objects.json_rows(text, path.name), path.name, suffix[1:], mapping)
-        elif suffix in _TABLES:
-            found = objects.records_of(tables.text_rows(text, path.name), path.name, suffix[1:], mapping)
-        else:
-            found = _conll(text, path.name)
-        if warning:
-            found = _warned(found, warning)
+        found = _conll(text, path.name)
     else:
         raise _unknown(path)
-    return _checked(found, path.name)
+    return _checked(_warned(found, warning) if warning else found, path.name)
+
+
+def has_rows(path: Path) -> bool:
+    """Whether the file holds rows or objects with named fields, by its ending."""
+    return path.suffix.lower() in (*_JSON, *_TABLES) and not path.is_dir()
+
+
+def read_rows(path: Path) -> tuple[list[Row], Localized | None]:
+    """The rows of such a file, and a warning where its encoding was guessed; raises `DataError`."""
+    from assistant.training import objects, tables
+
+    if path.suffix.lower() == ".xlsx":
+        return tables.xlsx_rows(path), None
+    text, warning = files.decode(files.read_bytes(path), path.name)
+    read = objects.json_rows if path.suffix.lower() in _JSON else tables.text_rows
+    return read(text, path.name), warning
 
 
 def is_conll(path: Path) -> bool:
@@ -191,5 +205,5 @@ def _unknown(path: Path) -> DataError:
         f"{path.name}: data sets of kind {path.suffix or 'without an ending'!r} are not read. Save it as one of "
         f"{kinds}, or give a folder in brat's form.",
         pt=f"{path.name}: conjuntos do tipo {path.suffix or 'sem extensão'!r} não são lidos. Salve-o como um destes: "
-        f"{kinds}; ou indique uma pasta no formato brat.",
+        f"{kinds}; um conjunto brat vai em um .zip ou em uma pasta.",
     )

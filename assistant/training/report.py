@@ -7,7 +7,7 @@ tokens are counted by what the caller gives.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from assistant.stores.manifests import Card
@@ -16,7 +16,8 @@ from assistant.training.dataset import Example
 from assistant.training.findings import Finding, Severity, finding, note
 from assistant.training.language import language_of
 from assistant.training.parts import divide
-from assistant.training.records import Mapping, Record, RecordSet, entities_of, example_of, is_whole
+from assistant.training.records import Mapping as Columns
+from assistant.training.records import Record, RecordSet, entities_of, example_of, is_whole
 from assistant.types import AdapterKind
 
 FEW = 50  # examples
@@ -70,7 +71,7 @@ class DataReport:
 
     form: str
     columns: tuple[str, ...]
-    mapping: Mapping | None
+    mapping: Columns | None
     rows: int
     usable: int
     languages: dict[str, int]
@@ -92,6 +93,18 @@ class PreviewItem:
     line: int
     prompt: str
     completion: str
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A report with a preview (none where the data cannot be used) and the rows that its findings name.
+
+    `rows` gives input and output by document (empty in a set of one file) and line.
+    """
+
+    report: DataReport
+    preview: tuple[PreviewItem, ...]
+    rows: Mapping[tuple[str, int], tuple[str, str]]
 
 
 def report(found: RecordSet, card: Card, options: ReportOptions) -> DataReport:
@@ -147,6 +160,18 @@ def preview(records: Sequence[Record], card: Card, n: int) -> tuple[PreviewItem,
     chosen = whole[:: max(1, -(-len(whole) // max(1, n)))][:n]
     shown = [(record, example_of(record, card)) for record in chosen]
     return tuple(PreviewItem(record.line, example.prompt, example.completion) for record, example in shown)
+
+
+def named_rows(records: Sequence[Record], result: DataReport) -> dict[tuple[str, int], tuple[str, str]]:
+    """Input and output of every row that a finding lists, by document and line."""
+    several = any(item.documents for item in result.findings)
+    wanted = {place for item in result.findings for place in item.places}
+    rows: dict[tuple[str, int], tuple[str, str]] = {}
+    for record in records:
+        place = (record.group if several else "", record.line)
+        if place in wanted:
+            rows.setdefault(place, (record.input, record.output))
+    return rows
 
 
 def _lengths(

@@ -31,10 +31,10 @@ from assistant.ui.system import SystemPage
 from assistant.ui.texts import LANGUAGES, Texts, texts
 from assistant.ui.theme import Calm
 from assistant.ui.training import TrainingPage
+from assistant.ui.uploads import UPLOAD_MB, own_folder
 from assistant.ui.words import Words
 
 _VISITOR = re.compile(r"[A-Za-z0-9_-]{22,64}")
-_UPLOAD_LIMIT = "20mb"
 
 
 class Page(Protocol):
@@ -47,6 +47,7 @@ class Page(Protocol):
 
 def build_ui(assistant: Assistant, options: PageOptions | None = None) -> Any:
     """The pages over the services of `assistant`, as `gr.Blocks` not yet served."""
+    own_folder()
     options = options or PageOptions()
     t = texts(options.language)
     words = Words(t)
@@ -156,7 +157,7 @@ def launch(blocks: Any, host: str, port: int, *, language: str = "pt", block: bo
             show_error=False,
             prevent_thread_lock=not block,
             allowed_paths=[],
-            max_file_size=_UPLOAD_LIMIT,
+            max_file_size=f"{UPLOAD_MB}mb",
             footer_links=[],
             run_history=False,
             ssr_mode=False,

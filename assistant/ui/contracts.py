@@ -14,8 +14,10 @@ from typing import Any, Protocol
 
 from assistant.services.adapters import AdapterDetail, AdapterInfo
 from assistant.services.corpora import Corpus
+from assistant.services.datasets import Adopted
 from assistant.services.forecast import Forecast
 from assistant.services.ingestion import Progress
+from assistant.services.intake import Intake
 from assistant.services.job_events import Event as JobEvent
 from assistant.services.job_files import Job
 from assistant.services.memory import Memory
@@ -140,6 +142,38 @@ class Jobs(Protocol):
         ...
 
 
+class Intakes(Protocol):
+    """Data sets that visitors brought, one for each. Whatever comes from a browser is checked by each call."""
+
+    def bring(self, owner: str, files: Sequence[Path]) -> None:
+        """Take a file, or the parts of a brat set; whole or not at all."""
+        ...
+
+    def state(self, owner: str) -> Intake | None:
+        """What a visitor brought, with its report."""
+        ...
+
+    def choose(self, owner: str, kind: str, columns: Sequence[str]) -> None:
+        """Say what it is to teach, and which columns hold input, output and group."""
+        ...
+
+    def describe(self, owner: str, title: str, name: str, template: str) -> None:
+        """Keep what was typed of the adapter to be."""
+        ...
+
+    def check_name(self, name: str) -> None:
+        """Raise for a name that no new adapter can have."""
+        ...
+
+    def create(self, owner: str) -> Adopted:
+        """Make the adapter that was described."""
+        ...
+
+    def drop(self, owner: str) -> None:
+        """Remove what a visitor brought."""
+        ...
+
+
 class Search(Protocol):
     """Finds passages."""
 
@@ -198,6 +232,11 @@ class Assistant(Protocol):
     @property
     def jobs(self) -> Jobs:
         """Trainings."""
+        ...
+
+    @property
+    def intake(self) -> Intakes:
+        """Data for new adapters."""
         ...
 
     @property

@@ -68,7 +68,9 @@ def duration(seconds: float, t: Texts) -> str:
 
 
 def size(count: int, t: Texts) -> str:
-    """Bytes as MB or GB of 10^6 and 10^9 bytes."""
+    """Bytes as kB, MB or GB of 10^3, 10^6 and 10^9 bytes."""
+    if 0 < count < 100_000:
+        return f"{number(max(1, count / 1e3), t)} kB"
     if count >= 1_000_000_000:
         return f"{number(count / 1e9, t, 1)} GB"
     return f"{number(count / 1e6, t, 1)} MB"

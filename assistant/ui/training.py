@@ -1,29 +1,31 @@
-"""The page "Treino": settle a training, start it, and watch, stop or resume the jobs.
+"""The page "Treino": bring data, settle a training, start it, and watch, stop or resume the jobs.
 
-Knows its widgets. Refuses to know how anything looks (`training_view`), what a setting means
-(`training_fields`) and how a job runs. Everything shown is read from the jobs again at each look, so a
+Knows its widgets. Refuses to know how data comes in (`training_data`), how anything looks (`training_view`), what a
+setting means (`training_fields`) and how a job runs. Everything shown is read from the jobs again at each look, so a
 reload, another browser or a restart shows the same; names and values from the browser are checked by the
 service.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from assistant.errors import AssistantError
 from assistant.services.job_files import Job
-from assistant.training.fields import PRESETS
+from assistant.training.fields import DEFAULT_PRESET, PRESETS
 from assistant.ui import render
 from assistant.ui.clicks import BIND
 from assistant.ui.contracts import Assistant, Jobs
-from assistant.ui.markup import Safe, tag
+from assistant.ui.markup import Safe
 from assistant.ui.session import Session
 from assistant.ui.texts import Texts, texts
+from assistant.ui.training_data import DataStep
 from assistant.ui.training_fields import field_widgets, filled, wanted
-from assistant.ui.training_view import detail, forecast_lines, job_list
+from assistant.ui.training_view import created, detail, forecast_lines, intro, job_list, step
 from assistant.ui.words import Words
 
 _TICK_S = 2.0
@@ -37,32 +39,47 @@ class TrainingPage:
         self._assistant = assistant
         self._words = words
         self._session = session
+        self._data = DataStep(assistant, words, session)
 
     def build(self, tab: Any) -> None:
         """Place the widgets inside the open tab and connect them to it."""
         words = self._words
-        words.follow(gr.HTML(apply_default_css=False), self._intro)
+        words.follow(gr.HTML(apply_default_css=False), intro)
+        self._data.build()
+        self._step(2)
+        self._made = gr.HTML(js_on_load=BIND, apply_default_css=False, elem_id="training-made")
         with gr.Row(elem_id="training-choice"):
             self._adapter = words.follow(gr.Dropdown(elem_id="training-adapter", filterable=False), self._choices)
-            self._preset = words.follow(gr.Radio(list(PRESETS), elem_id="training-preset", value="balanced"), _presets)
+            self._preset = words.follow(
+                gr.Radio(list(PRESETS), elem_id="training-preset", value=DEFAULT_PRESET), _presets
+            )
         with words.label(gr.Accordion(open=False, elem_id="training-fields"), label="more_settings"):
             with gr.Row(elem_classes="fields"):
                 self._fields = field_widgets(words)
             self._again = words.label(gr.Button(size="sm", elem_id="training-forecast"), value="forecast_again")
         self._expected = gr.HTML(apply_default_css=False, elem_id="training-expected")
         self._note = gr.HTML(apply_default_css=False, elem_id="training-note")
+        self._step(3)
         with gr.Row(elem_id="training-actions"):
             self._start = words.label(gr.Button(variant="primary", elem_id="training-start"), value="start_training")
             self._stop = words.label(gr.Button(visible=False, elem_id="training-stop"), value="stop_training")
             self._resume = words.label(gr.Button(visible=False, elem_id="training-resume"), value="resume_training")
         self._detail = gr.HTML(apply_default_css=False, elem_id="training-job")
         self._list = gr.HTML(js_on_load=BIND, apply_default_css=False, elem_id="training-list")
+        self._step(4)
         words.follow(self._detail, lambda t: "")  # painted anew by the next look
         words.follow(self._expected, lambda t: "")
+        words.follow(self._made, lambda t: "")
+        self._kept = gr.BrowserState(["", ""], storage_key="assistant-training", secret="assistant")  # noqa: S106
         self._opened = gr.State("")  # the job that this visitor opened; none: the latest
         self._settled = gr.State("")  # adapter and preset that the fields show
         self._timer = gr.Timer(_TICK_S, active=False)
+        self._data.wire(tab)
         self._wire(tab)
+
+    def _step(self, number: int) -> None:
+        """The heading of a step after the first, which has its own."""
+        self._words.follow(gr.HTML(apply_default_css=False), partial(step, number))
 
     def _wire(self, tab: Any) -> None:
         light: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
@@ -79,10 +96,13 @@ class TrainingPage:
         pages.select(open_tab, watching, [self._timer, *shown], **light)
         entered = [self._session, self._adapter, *self._fields]
         foretell = {"fn": self._foretell, "inputs": entered, "outputs": [self._expected, self._note], **heavy}
-        settled = [self._adapter, self._settled, *self._fields]
-        tab.select(self._settle, [*choice, self._settled], settled, **light).then(**foretell)
-        filled_in = [self._settled, self._note, *self._fields]
+        filled_in = [self._settled, self._kept, self._note, *self._fields]
+        settled = [self._adapter, self._preset, *filled_in]
+        tab.select(self._settle, [*choice, self._settled, self._kept], settled, **light).then(**foretell)
         gr.on([self._adapter.input, self._preset.input], self._fill, choice, filled_in, **light).then(**foretell)
+        goes_on = [*self._data.outputs, *settled, self._made]
+        busy = {**heavy, "concurrency_id": "data"}
+        self._data.create.click(self._create, self._data.typed, goes_on, **busy).then(**foretell)
         self._again.click(**foretell)
         self._timer.tick(self._look, watching, shown, **light)
         told = [self._note, self._opened, *shown]
@@ -97,25 +117,35 @@ class TrainingPage:
 
     # Settling
 
-    def _intro(self, t: Texts) -> Safe:
-        missing = None if self._jobs.adapters() else tag("p", t("no_recipes"), class_="note")
-        return tag("section", tag("h1", t("tab_training")), tag("p", t("training_intro"), class_="quiet"), missing)
-
     def _choices(self, t: Texts) -> Any:
         titles = self._titles(t)
         pairs = [(titles.get(name, name), name) for name in self._jobs.adapters()]
         return gr.update(label=t("adapter"), choices=pairs)
 
-    def _settle(self, session: Session, adapter: str | None, preset: str, settled: str) -> Updates:
+    def _settle(self, session: Session, adapter: str | None, preset: str | None, settled: str, kept: object) -> Updates:
         """The tab is opened: fields that show no recipe yet, or one that is gone, are filled."""
         known = list(self._jobs.adapters())
-        name = adapter if adapter in known else next(iter(known), None)
-        choices = self._choices(texts(session.language)) | {"value": name}
-        if name is None or settled == _key(name, preset):
-            return {self._adapter: choices}
-        updates = self._fill(session, name, preset)
-        updates.pop(self._note, None)
-        return {**updates, self._adapter: choices}
+        before = [str(item) for item in kept] if isinstance(kept, list) and len(kept) == 2 else ["", ""]
+        name = _first(known, (adapter if settled else None, before[0])) or next(iter(known), None)
+        how = _first(PRESETS, (preset if settled else None, before[1])) or DEFAULT_PRESET
+        updates = self._chosen(session, name, how)
+        if name is None or settled == _key(name, how):
+            return updates
+        filled_in = self._fill(session, name, how)
+        return {**{widget: value for widget, value in filled_in.items() if widget is not self._note}, **updates}
+
+    def _chosen(self, session: Session, name: str | None, preset: str) -> Updates:
+        return {self._adapter: self._choices(texts(session.language)) | {"value": name}, self._preset: preset}
+
+    def _create(self, session: Session, *typed: str) -> Updates:
+        """The data becomes an adapter; where it did, it is the one that is settled next."""
+        updates, name = self._data.made(session, *typed)
+        if not name:
+            return updates
+        t = texts(session.language)
+        done = created(self._titles(t).get(name, name), t)
+        chosen = self._chosen(session, name, DEFAULT_PRESET)
+        return {**updates, **self._fill(session, name, DEFAULT_PRESET), **chosen, self._made: done}
 
     def _fill(self, session: Session, adapter: str | None, preset: str) -> Updates:
         try:
@@ -123,7 +153,8 @@ class TrainingPage:
         except AssistantError as error:
             return {self._note: render.note(error.text(session.language))}
         fields = dict(zip(self._fields, shown, strict=True))
-        return {self._settled: _key(str(adapter), preset), self._note: "", **fields}
+        settled = {self._settled: _key(str(adapter), preset), self._kept: [str(adapter), preset]}
+        return {**settled, self._note: "", **fields}
 
     def _foretell(self, session: Session, adapter: str | None, *entered: object) -> Updates:
         try:
@@ -184,6 +215,10 @@ def _shown(jobs: list[Job], opened: str) -> Job | None:
     """The job that was opened, else one that works, else the latest."""
     by_id = {job.id: job for job in jobs}
     return by_id.get(opened) or next((job for job in jobs if job.active), next(iter(jobs), None))
+
+
+def _first(known: Collection[str], wanted: Sequence[str | None]) -> str | None:
+    return next((item for item in wanted if item in known), None)
 
 
 def _key(adapter: str, preset: str) -> str:

@@ -21,7 +21,28 @@ _POINTS = 240  # at most; a long job's steps are averaged
 _PROMPT_CHARS = 400
 _TONES = {JobState.STOPPED: "warn", JobState.INTERRUPTED: "warn", JobState.FAILED: "bad"}
 _SMALL = 1e-2  # numbers below are written as powers of ten
+_STEPS = ("step_data", "step_settings", "step_train", "step_judge")
+_ABOUT = ("step_data_about", "step_settings_about", "step_train_about", "step_judge_about")
 Titles = Mapping[str, str]
+
+
+def intro(t: Texts) -> Safe:
+    """What the page is for, and its four steps."""
+    links = [tag("li", tag("a", f"{n} {t(key)}", href=f"#training-step-{n}")) for n, key in enumerate(_STEPS, 1)]
+    steps = tag("ol", *links, class_="steps")
+    return tag("section", tag("h1", t("tab_training")), tag("p", t("training_intro"), class_="quiet"), steps)
+
+
+def step(number: int, t: Texts) -> Safe:
+    """The heading of a step, and what is done there."""
+    key = _STEPS[number - 1]
+    head = tag("h2", tag("span", str(number), class_="step-number"), t(key), id=f"training-step-{number}")
+    return tag("div", head, tag("p", t(_ABOUT[number - 1]), class_="quiet"), class_="step")
+
+
+def created(title: str, t: Texts) -> Safe:
+    """An adapter was made of the data; the page goes on here."""
+    return tag("p", "✓ ", t("adapter_created", title=title), class_="done wanted", role="status")
 
 
 def forecast_lines(forecast: Forecast, t: Texts) -> Safe:

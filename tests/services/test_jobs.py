@@ -293,6 +293,21 @@ def test_the_forecast_counts_tokens_and_takes_the_speed_of_the_last_job_here(mak
         service.forecast("first", {"max_length": 16})
 
 
+def test_the_forecast_never_asks_the_network(make_service, small_home, monkeypatch):
+    recipe = small_home / "adapters" / "first" / "recipe.toml"
+    text = recipe.read_text("utf-8").replace("data/pairs.jsonl", "public:lener-br/train.conll")
+    recipe.write_text(text.replace('"pairs"', '"conll"'), "utf-8")
+
+    def asked(*args, **options):
+        pytest.fail(f"the network was asked for {args}")
+
+    monkeypatch.setattr("urllib.request.urlopen", asked)
+    with pytest.raises(DataError, match="fetched when the training starts") as caught:
+        make_service().forecast("first", {})
+    assert "buscados na rede quando o treino começar" in caught.value.text("pt")
+    assert not (small_home / "var" / "data").exists()
+
+
 def test_the_real_command_killed_and_resumed_gives_the_weights_of_an_unbroken_run(small_home, tiny_checkpoint):
     """`python -m assistant train` as the page starts it, on a tiny base in a folder."""
     environment = {

@@ -56,7 +56,7 @@ def test_an_empty_column_is_an_error_and_empty_cells_are_counted_with_their_line
     assert found["all_outputs_empty"].severity is Severity.ERROR
     some = codes(made(rows(60, lambda i: "" if i < 30 else f"Resposta {i}")))["empty_output"]
     assert (some.count, len(some.lines), some.lines[0]) == (30, SHOWN, 1)
-    assert some.message.pt.startswith("30 linhas sem saída") and some.message.en.startswith("30 rows")
+    assert some.message.pt.startswith("Linhas sem saída: 30") and some.message.en.startswith("30 rows")
 
 
 def test_one_class_for_everything_is_an_error_and_a_ruling_one_a_warning():

@@ -9,16 +9,20 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from demo_adapters import DemoJudgement, demo_adapters
 
 from assistant.errors import AdapterNotFound, DocumentRefused, GenerationError
+from assistant.models.tokens import token_counter
 from assistant.services.adapters import AdapterInfo, AdaptersService, AdapterState
 from assistant.services.corpora import Corpus
 from assistant.services.corpus_card import CorpusCard
+from assistant.services.datasets import DataSetService
 from assistant.services.forecast import Forecast
 from assistant.services.ingestion import Progress, Stage
+from assistant.services.intake import IntakeService
 from assistant.services.job_files import Job, JobState, Phase, unknown_job
 from assistant.services.memory import Memory, Precision, Weights
 from assistant.services.request import AskRequest
@@ -319,6 +323,12 @@ class DemoAssistant:
     def memory(self) -> Memory:
         weights = Weights(dict(zip(Precision, (1072.4, 536.2, 436.4, 387.4, 253.1), strict=True)))
         return Memory("gemma3-270m", "Gemma 3 270M (pretrained, Q4_K_M)", weights, Precision.GGUF, False, 707.3)
+
+    @cached_property
+    def intake(self) -> IntakeService:
+        """The real service; what it makes lies beside the demo's adapters."""
+        registry = self.adapters._registry
+        return IntakeService(DataSetService(registry, lambda: token_counter(None)), registry.folder / ".datasets")
 
     def doctor(self) -> Sequence[Check]:
         return (

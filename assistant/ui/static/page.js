@@ -93,6 +93,24 @@
     });
   };
 
+  // A file that the server would cut off is not sent at all; the words stand in the page, in its language.
+  const guard = (event) => {
+    const zone = event.target.closest?.("#data-drop");
+    const words = zone && document.querySelector("#data-hint [data-limit]");
+    if (!words) return;
+    const limit = Number(words.dataset.limit) * 2 ** 20;
+    const files = [...(event.dataTransfer?.files || event.target.files || [])];
+    const large = files.find((file) => file.size > limit);
+    words.hidden = !large;
+    if (!large) return;
+    const size = Math.ceil(large.size / 2 ** 20).toLocaleString(document.documentElement.lang);
+    words.textContent = words.dataset.words.replace("{name}", () => large.name).replace("{size}", () => size);
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (event.type === "change") event.target.value = "";
+  };
+  for (const name of ["change", "drop"]) document.addEventListener(name, guard, true);
+
   // The thread stays at its end while the visitor has not scrolled away from it.
   let stuck = true;
   const area = () => {

@@ -1,0 +1,249 @@
+"""A data set that somebody brought to the page, until it becomes an adapter: the file, and what was said of it.
+
+Keeps one for each visitor under `var/datasets/<key>/`, so that a reload or a restart shows the same. Knows that
+a file comes in whole or not at all. Refuses to judge what is in it: `datasets` reads and reports.
+
+    file/<its name>     as it came (of a brat pair: a folder)
+    choice.json         what was said of it, written last
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from assistant.errors import ConfigurationError, DataError
+from assistant.services.dataset_files import written
+from assistant.services.datasets import Adopted, DataSetService
+from assistant.services.intake_files import copied
+from assistant.stores.manifests import NO_TEXT, Localized, write_atomically
+from assistant.training.columns import Columns, columns_of
+from assistant.training.drafts import NewAdapter, proposed_template
+from assistant.training.records import Mapping, RecordSet, read_records
+from assistant.training.report import Study
+from assistant.types import AdapterKind
+
+_KEPT_S = 30 * 24 * 3600.0  # a data set that nobody came back to; it may hold personal data
+_STUDIES = 8  # reports kept in memory
+_LONGEST = 4_000  # characters of what is typed into one field
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was said of a data set so far; an empty template is the proposed one."""
+
+    kind: AdapterKind = AdapterKind.REPLY
+    mapping: Mapping | None = None
+    title: str = ""
+    name: str = ""
+    template: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A data set as it stands: `study` is None while columns have to be named, or where `problem` says why."""
+
+    path: Path
+    size: int
+    columns: Columns
+    choice: Choice
+    template: str = ""
+    study: Study | None = None
+    problem: Localized = NO_TEXT
+
+    @property
+    def ready(self) -> bool:
+        """Whether an adapter can be made of it."""
+        return self.study is not None and self.study.report.ok
+
+
+class IntakeService:
+    """The data sets that visitors brought; `owner` is a visitor's key, which only that browser knows."""
+
+    def __init__(self, datasets: DataSetService, folder: Path) -> None:
+        self._datasets = datasets
+        self._folder = folder
+        self._studies: OrderedDict[tuple[object, ...], tuple[str, Study]] = OrderedDict()
+        self._columns: dict[tuple[str, int], Columns] = {}
+        self._lock = threading.Lock()
+
+    def bring(self, owner: str, files: Sequence[Path]) -> None:
+        """Take a file, or the .txt and .ann of a brat set, in the place of what was there before.
+
+        Raises `DataError` for what cannot be read; nothing of it is kept then, and the earlier one stays.
+        """
+        place = self._place(owner)
+        with written(place):
+            self._sweep()
+            with tempfile.TemporaryDirectory(prefix=".staged-", dir=self._folder) as staging:
+                staged = Path(staging) / "set"
+                path = copied(files, staged / "file")
+                columns = columns_of(path)
+                found = read_records(path, columns.proposed) if columns.plain else None
+                self._write(staged, Choice(_likely(found), columns.proposed))
+                with self._lock:
+                    if place.exists():
+                        os.rename(place, Path(staging) / "before")
+                    os.rename(staged, place)
+
+    def state(self, owner: str) -> Intake | None:
+        """What this visitor brought, with its report; None where there is nothing."""
+        place = self._place(owner)
+        try:
+            choice = _choice(json.loads((place / "choice.json").read_text("utf-8")))
+            path = next((place / "file").iterdir())
+        except (OSError, ValueError, KeyError, TypeError, StopIteration):
+            return None
+        size = sum(file.stat().st_size for file in ([path] if path.is_file() else path.iterdir()))
+        try:
+            return self._studied(Intake(path, size, self._columns_of(path), choice))
+        except DataError as error:
+            return Intake(path, size, Columns(), choice, problem=Localized.of(error))
+
+    def choose(self, owner: str, kind: str, columns: Sequence[str]) -> None:
+        """Say what it is to teach and which columns hold input, output and group ("" for none).
+
+        Raises `DataError` for a kind or a column that there is not; nothing has changed then.
+        """
+        now = self._there(owner)
+        mapping = None
+        if now.columns.names:
+            known = [column if column in (*now.columns.names, "") else _no_column(column, now) for column in columns]
+            mapping = _apart(Mapping(known[0], known[1], known[2]), now.choice.mapping or Mapping("", ""))
+        choice = replace(now.choice, kind=_kind(kind), mapping=mapping)
+        self._studied(replace(now, choice=choice))
+        self._write(self._place(owner), choice)
+
+    def describe(self, owner: str, title: str, name: str, template: str) -> None:
+        """Keep what was typed of the adapter to be, whether or not it will do; the proposed template is no choice."""
+        now = self._there(owner)
+        own = "" if template.strip() in ("", now.template) else template[:_LONGEST]
+        self._write(self._place(owner), replace(now.choice, title=title[:_LONGEST], name=name[:_LONGEST], template=own))
+
+    def check_name(self, name: str) -> None:
+        """Raise `ConfigurationError` for a name that no new adapter can have."""
+        self._datasets.check_free(name)
+
+    def create(self, owner: str) -> Adopted:
+        """Make the adapter that was described; the data set is the adapter's own then, and goes from here.
+
+        Raises `DataError` for data that cannot be used, `ConfigurationError` for a name or words that will not do.
+        """
+        now = self._there(owner)
+        if now.study is None:
+            raise DataError(
+                f"{now.path.name}: say first which column holds the input and which one the output.",
+                pt=f"{now.path.name}: antes, diga qual coluna é a entrada e qual é a saída.",
+            )
+        made = self._datasets.create(_new(now.choice, now.template), now.path, now.choice.mapping)
+        self.drop(owner)
+        return made
+
+    def drop(self, owner: str) -> None:
+        """Remove what this visitor brought."""
+        with self._lock:
+            shutil.rmtree(self._place(owner), ignore_errors=True)
+
+    def _there(self, owner: str) -> Intake:
+        now = self.state(owner)
+        if now is None:
+            raise DataError(
+                "The data set is no longer here. Send the file again.",
+                pt="O arquivo de dados não está mais aqui. Envie-o de novo.",
+            )
+        return now
+
+    def _place(self, owner: str) -> Path:
+        if not owner:
+            raise ConfigurationError("Load the page again.", pt="Recarregue a página.")
+        return self._folder / hashlib.sha256(owner.encode()).hexdigest()[:32]
+
+    def _studied(self, now: Intake) -> Intake:
+        """With the report, from memory where nothing has changed; without one while columns have to be named."""
+        choice = now.choice
+        if choice.mapping and not (choice.mapping.input and choice.mapping.output):
+            return now
+        key = (str(now.path), now.path.stat().st_mtime_ns, now.size, choice.kind, choice.mapping, choice.template)
+        known = self._studies.pop(key, None)
+        if known is None:
+            found = read_records(now.path, choice.mapping)
+            template = choice.template or proposed_template(choice.kind, found)
+            known = template, self._datasets.study(_new(choice, template), now.path, choice.mapping)
+        self._studies[key] = known
+        while len(self._studies) > _STUDIES:
+            self._studies.popitem(last=False)
+        return replace(now, template=known[0], study=known[1])
+
+    def _columns_of(self, path: Path) -> Columns:
+        key = (str(path), path.stat().st_mtime_ns)
+        known = self._columns.get(key) or columns_of(path)
+        self._columns = {key: known}  # one is enough: looks at the page come in a row
+        return known
+
+    def _write(self, place: Path, choice: Choice) -> None:
+        with written(place):
+            write_atomically(place / "choice.json", json.dumps(asdict(choice), ensure_ascii=False))
+
+    def _sweep(self) -> None:
+        """Data sets that nobody came back to, and what a killed process left half-way."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for path in self._folder.iterdir():
+            with suppress(FileNotFoundError):  # another visitor's, gone meanwhile
+                if time.time() - path.stat().st_mtime > _KEPT_S:
+                    shutil.rmtree(path, ignore_errors=True)
+
+
+def _new(choice: Choice, template: str) -> NewAdapter:
+    words = Localized(choice.title.strip(), choice.title.strip())
+    return NewAdapter(choice.name.strip(), choice.kind, words, words, template)
+
+
+def _likely(found: RecordSet | None) -> AdapterKind:
+    """What the data is there to teach, as far as its form says it."""
+    marked = found is not None and all(record.entities is not None for record in found.records)
+    return AdapterKind.EXTRACT if marked else AdapterKind.REPLY
+
+
+def _choice(raw: dict[str, str | dict[str, str] | None]) -> Choice:
+    mapping = raw["mapping"]
+    return Choice(
+        AdapterKind(str(raw["kind"])),
+        Mapping(**mapping) if isinstance(mapping, dict) else None,
+        *(str(raw[field]) for field in ("title", "name", "template")),
+    )
+
+
+def _kind(value: str) -> AdapterKind:
+    try:
+        return AdapterKind(value)
+    except ValueError as error:
+        raise DataError(
+            f"There is no kind {value!r}. Kinds: {', '.join(AdapterKind)}.",
+            pt=f"Não há o tipo {value!r}. Tipos: {', '.join(AdapterKind)}.",
+        ) from error
+
+
+def _apart(wanted: Mapping, before: Mapping) -> Mapping:
+    """Input and output are two columns: who gives one the other's column exchanges them."""
+    if not wanted.input or wanted.input != wanted.output:
+        return wanted
+    if wanted.input == before.output:
+        return replace(wanted, output=before.input)
+    return replace(wanted, input=before.output)
+
+
+def _no_column(column: str, now: Intake) -> str:
+    raise DataError(
+        f"{now.path.name} has no column {column!r}. It has: {', '.join(now.columns.names)}.",
+        pt=f"{now.path.name} não tem a coluna {column!r}. As colunas são: {', '.join(now.columns.names)}.",
+    )
