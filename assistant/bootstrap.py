@@ -23,6 +23,8 @@ from assistant.services.corpora import CorporaService
 from assistant.services.datasets import DataSetService
 from assistant.services.doctor import Check, Doctor
 from assistant.services.evaluation import EvaluationService, progress_lines
+from assistant.services.export import ExportService
+from assistant.services.export_trial import Engines
 from assistant.services.jobs import JobsService
 from assistant.services.judgement import JudgementService, Surroundings
 from assistant.services.memory import Memory, Precision, process_megabytes, weights_of
@@ -150,6 +152,12 @@ class Assistant:
         return JudgementService(self.registry, self.training, store, around)
 
     @cached_property
+    def exports(self) -> ExportService:
+        """Makes files of adapter versions that other programs load."""
+        engines = Engines(lambda path: self._llama(path, slots=1), lambda path: self._transformers(path, "bf16"))
+        return ExportService(self.registry, self.training, self.base, self.settings.var / "models", engines)
+
+    @cached_property
     def conversations(self) -> ConversationStore:
         """Saved conversations."""
         return ConversationStore(self.settings.var / "conversations.sqlite")
@@ -227,27 +235,29 @@ class Assistant:
 
             return ScriptedEngine()
         if name == "llama_cpp":
-            from assistant.engines.llama_cpp import LlamaCppEngine
-
             gguf = provision.provision_gguf(self.base, models, self._progress)
             self._progress(f"loading {self.base.title}")
-            return LlamaCppEngine(
-                gguf, threads=_threads(settings), slots=settings.slots, context_size=settings.context_size
-            )
-        return self._transformers(models)
-
-    def _transformers(self, models: Path) -> Engine:
-        from assistant.engines.transformers_peft import TransformersPeftEngine
-
-        settings, quantization = self.settings, self._quantization()
+            return self._llama(gguf, settings.slots)
+        quantization = self._quantization()
         checkpoint = provision.provision_checkpoint(self.base, models, self._progress)
         self._progress(f"loading {self.base.title} ({quantization})")
+        return self._transformers(checkpoint, quantization)
+
+    def _llama(self, gguf: Path, slots: int) -> Engine:
+        from assistant.engines.llama_cpp import LlamaCppEngine
+
+        settings = self.settings
+        return LlamaCppEngine(gguf, threads=_threads(settings), slots=slots, context_size=settings.context_size)
+
+    def _transformers(self, checkpoint: Path, quantization: Literal["nf4", "int8", "bf16", "fp32"]) -> Engine:
+        from assistant.engines.transformers_peft import TransformersPeftEngine
+
         return TransformersPeftEngine(
             checkpoint,
             quantization=quantization,
             device="cuda" if _has_cuda() else "cpu",
-            threads=_threads(settings),
-            context_size=settings.context_size,
+            threads=_threads(self.settings),
+            context_size=self.settings.context_size,
         )
 
     def _quantization(self) -> Literal["nf4", "int8", "bf16", "fp32"]:
