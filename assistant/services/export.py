@@ -32,7 +32,8 @@ from assistant.services.export_forms import Form, Workshop, form_of, unwritable
 from assistant.services.export_trial import Engines, Trial
 from assistant.services.parity import Inputs
 from assistant.services.training import TrainingService
-from assistant.stores.manifests import AdapterRegistry, Manifest, Version
+from assistant.stores.manifests import Manifest, Version
+from assistant.stores.registry import AdapterRegistry
 
 _TERMS = ("LICENSE*", "NOTICE*", "USE_POLICY*")  # of a base's own folder
 _MOST_PROMPTS = 1_000

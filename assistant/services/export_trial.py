@@ -14,7 +14,7 @@ from assistant.engines.base import AdapterFiles, Engine
 from assistant.errors import AdapterBroken
 from assistant.services import parity
 from assistant.services.export_forms import Form, Workshop
-from assistant.services.live import LiveAdapter, files_of
+from assistant.services.residence import LiveAdapter, files_of
 from assistant.services.parity import Inputs
 from assistant.stores.manifests import Card, Localized, Version
 

@@ -11,8 +11,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from assistant.engines.loading import linear_layers, load_checkpoint
+from assistant.engines.peft_files import peft_fault
 from assistant.engines.weights import load_options
-from assistant.errors import AdapterBroken, ModelUnavailable, StorageError
+from assistant.errors import AdapterBroken, StorageError
 
 PRECISION = "bf16"
 # What belongs to a checkpoint besides weights and config.json, copied as it is.
@@ -27,7 +29,7 @@ def merge_checkpoint(checkpoint: Path, adapter: Path, out: Path) -> None:
     """
     from safetensors import SafetensorError
 
-    merged = _merged(_loaded(checkpoint), adapter)
+    merged = _merged(checkpoint, adapter)
     try:
         out.mkdir(parents=True)
         merged.save_pretrained(out)
@@ -41,31 +43,25 @@ def merge_checkpoint(checkpoint: Path, adapter: Path, out: Path) -> None:
         ) from error
 
 
-def _loaded(checkpoint: Path) -> Any:
-    from transformers import AutoModelForCausalLM
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
-    try:
-        return AutoModelForCausalLM.from_pretrained(checkpoint, **load_options(PRECISION, "cpu"))
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        raise ModelUnavailable(
-            f"transformers cannot load {checkpoint} ({error}). Check the folder and the memory that is free.",
-            pt=f"O transformers não carrega {checkpoint}. Confira a pasta e a memória livre.",
-        ) from error
-
-
-def _merged(model: Any, adapter: Path) -> Any:
+def _merged(checkpoint: Path, adapter: Path) -> Any:
     from peft import PeftModel
 
+    model, _ = load_checkpoint(checkpoint, load_options(PRECISION, "cpu"))
+    fault = peft_fault(adapter, linear_layers(model))
+    if fault is not None:
+        raise _unmergeable(adapter, fault)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=UserWarning, module="peft")
             warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
-            adapted = PeftModel.from_pretrained(model, str(adapter))
-            return adapted.merge_and_unload(safe_merge=True)  # refuses weights that are not finite
+            # safe_merge refuses weights that are not finite
+            return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload(safe_merge=True)
     except (RuntimeError, ValueError, KeyError, TypeError, OSError) as error:
-        raise AdapterBroken(
-            f"The adapter in {adapter} cannot be merged: {error}. Train it again.",
-            pt=f"O adaptador em {adapter} não pode ser fundido ao modelo base. Treine-o de novo.",
-        ) from error
+        raise _unmergeable(adapter, str(error)) from error
+
+
+def _unmergeable(adapter: Path, reason: str) -> AdapterBroken:
+    return AdapterBroken(
+        f"The adapter in {adapter} cannot be merged: {reason}. Train it again.",
+        pt=f"O adaptador em {adapter} não pode ser fundido ao modelo base. Treine-o de novo.",
+    )

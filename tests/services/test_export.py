@@ -35,7 +35,8 @@ from assistant.services.export import ExportService, Order
 from assistant.services.export_card import readme
 from assistant.services.export_trial import Engines
 from assistant.services.training import TrainingService
-from assistant.stores.manifests import AdapterRegistry, Manifest, sha256_of
+from assistant.stores.manifests import Manifest, sha256_of
+from assistant.stores.registry import AdapterRegistry
 from tests.engines.loras import write_gguf, write_lora
 from tests.tiny import write_tiny_gguf
 
