@@ -24,6 +24,7 @@ from assistant.services.datasets import DataSetService
 from assistant.services.doctor import Check, Doctor
 from assistant.services.evaluation import EvaluationService, progress_lines
 from assistant.services.export import ExportService
+from assistant.services.export_process import ExportProcess
 from assistant.services.export_trial import Engines
 from assistant.services.jobs import JobsService
 from assistant.services.judgement import JudgementService, Surroundings
@@ -124,12 +125,7 @@ class Assistant:
     @cached_property
     def jobs(self) -> JobsService:
         """Trainings in processes of their own, with these very settings."""
-        settings = self.settings.model_dump() | {
-            "home": self.settings.home.resolve(),
-            "data_folder": self.settings.data_folder.resolve(),
-        }
-        environment = {f"ASSISTANT_{name.upper()}": str(value) for name, value in settings.items()}
-        return JobsService(self.training, self.settings.var / "jobs", environment=environment)
+        return JobsService(self.training, self.settings.var / "jobs", environment=self._environment)
 
     @cached_property
     def datasets(self) -> DataSetService:
@@ -156,6 +152,11 @@ class Assistant:
         """Makes files of adapter versions that other programs load."""
         engines = Engines(lambda path: self._llama(path, slots=1), lambda path: self._transformers(path, "bf16"))
         return ExportService(self.registry, self.training, self.base, self.settings.var / "models", engines)
+
+    @cached_property
+    def export_process(self) -> ExportProcess:
+        """The same in a process of its own, with these very settings."""
+        return ExportProcess(self._environment)
 
     @cached_property
     def conversations(self) -> ConversationStore:
@@ -222,6 +223,15 @@ class Assistant:
             return {}
         checkpoint = provision.provision_checkpoint(self.base, self.settings.var / "models", self._progress)
         return general_losses(checkpoint, adapters)
+
+    @property
+    def _environment(self) -> Mapping[str, str]:
+        """These settings as variables, for another process of this program."""
+        settings = self.settings.model_dump() | {
+            "home": self.settings.home.resolve(),
+            "data_folder": self.settings.data_folder.resolve(),
+        }
+        return {f"ASSISTANT_{name.upper()}": str(value) for name, value in settings.items()}
 
     @property
     def _prompt_format(self) -> PromptFormat:

@@ -155,7 +155,8 @@ def _merged(tensor: Any, pair: _Pair) -> Any:
     import numpy as np
     from gguf.quants import dequantize, quantize
 
-    weights = dequantize(tensor.data, tensor.tensor_type).astype(np.float32) + pair.scale * (pair.b @ pair.a)
+    with np.errstate(invalid="ignore", over="ignore"):  # seen to below, in words
+        weights = dequantize(tensor.data, tensor.tensor_type).astype(np.float32) + pair.scale * (pair.b @ pair.a)
     if not np.isfinite(weights).all():
         raise AdapterBroken(
             f"Merged with the adapter, {tensor.name} holds values that are not finite. Train the adapter again.",

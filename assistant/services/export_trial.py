@@ -14,8 +14,8 @@ from assistant.engines.base import AdapterFiles, Engine
 from assistant.errors import AdapterBroken
 from assistant.services import parity
 from assistant.services.export_forms import Form, Workshop
-from assistant.services.residence import LiveAdapter, files_of
 from assistant.services.parity import Inputs
+from assistant.services.residence import LiveAdapter, files_of
 from assistant.stores.manifests import Card, Localized, Version
 
 Say = Callable[[str], None]

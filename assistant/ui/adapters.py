@@ -20,6 +20,7 @@ from assistant.services.adapters import AdapterDetail
 from assistant.services.request import AskRequest
 from assistant.ui import adapter_view, comparison, render
 from assistant.ui.adapter_card import CardForm, changes_of
+from assistant.ui.adapter_export import AdapterExport
 from assistant.ui.asking import follow
 from assistant.ui.clicks import BIND
 from assistant.ui.contracts import Assistant, PageOptions
@@ -55,6 +56,7 @@ class AdaptersPage:
         self._words = words
         self._session = session
         self._form = CardForm(assistant, words)
+        self._export = AdapterExport(assistant, words)
         self._runs = Runs()
 
     def build(self, tab: Any) -> None:
@@ -72,6 +74,7 @@ class AdaptersPage:
                     self._reason = words.label(gr.Textbox(elem_id="overrule-reason"), label="overrule_reason")
                     self._anyway = words.label(gr.Button(elem_id="overrule-go"), value="overrule")
                 self._build_scratch()
+                self._export.build(tab, self._session, self._chosen)
                 self._form.build()
         self._wire(tab)
 
@@ -122,6 +125,7 @@ class AdaptersPage:
     def leave(self, request: gr.Request) -> None:
         """The visitor closed the page: what a version writes for them stops."""
         self._runs.abandon(str(request.session_hash))
+        self._export.leave(request)
 
     # Looking
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from assistant.services.adapters import AdapterDetail, AdapterInfo
 from assistant.services.corpora import Corpus
+from assistant.services.export import Order
 from assistant.services.forecast import Forecast
 from assistant.services.ingestion import Progress
 from assistant.services.job_events import Event as JobEvent
@@ -140,6 +141,14 @@ class Jobs(Protocol):
         ...
 
 
+class Exports(Protocol):
+    """Makes files of adapter versions, each in a process of its own."""
+
+    def run(self, order: Order, cancel: threading.Event) -> Iterator[float]:
+        """Seconds so far, until the file is at the order's target or `cancel` is set."""
+        ...
+
+
 class Search(Protocol):
     """Finds passages."""
 
@@ -198,6 +207,11 @@ class Assistant(Protocol):
     @property
     def jobs(self) -> Jobs:
         """Trainings."""
+        ...
+
+    @property
+    def export_process(self) -> Exports:
+        """Versions as files."""
         ...
 
     @property
