@@ -106,8 +106,8 @@ class ExportService:
 
     def _version(self, name: str, number: int | None) -> tuple[Version, Manifest]:
         """The version that is meant, whole and of this very base."""
+        card = self._registry.card(name)  # says that there is none
         if number is None:
-            card = self._registry.card(name)
             fitting = [v for v in self._registry.versions(name) if v.base == self._base.name]
             live = [v for v in fitting if v.number == card.active]
             if not fitting:

@@ -26,6 +26,13 @@ from assistant.ui.words import Words
 
 Updates = dict[Any, Any]
 
+_WORDS = {
+    Form.PEFT: "form_peft",
+    Form.MERGED: "form_merged",
+    Form.GGUF: "form_gguf",
+    Form.GGUF_MERGED: "form_gguf_merged",
+}
+
 
 class AdapterExport:
     """Version, form, and a button that becomes a file."""
@@ -35,7 +42,7 @@ class AdapterExport:
         self._words = words
         self._runs = Runs()
 
-    def build(self, tab: Any, session: Any, chosen: Any) -> None:
+    def build(self, session: Any, chosen: Any) -> None:
         """Place the widgets and connect them; `chosen` is the state that names the adapter."""
         words = self._words
         with words.label(gr.Accordion(open=False, elem_id="export"), label="export"):
@@ -51,21 +58,21 @@ class AdapterExport:
             self._note = gr.HTML(elem_id="export-note", apply_default_css=False)
             self._file = gr.DownloadButton(visible=False, variant="primary", elem_id="export-file")
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        outputs = [self._version, self._note, self._file, self._go, self._stop]
-        gr.on([chosen.change, tab.select], self.refresh, [session, chosen], outputs, queue=False, **quiet)
+        self.outputs = [self._version, self._note, self._file]
         self._go.click(
-            self.make, [session, chosen, self._version, self._form], outputs,
+            self.make, [session, chosen, self._version, self._form], [*self.outputs, self._go, self._stop],
             concurrency_id="export", concurrency_limit=1, **quiet,
         )  # fmt: skip
         self._stop.click(self.stop, None, None, queue=False, **quiet)
 
-    def refresh(self, session: Any, chosen: Any) -> Updates:
-        """The versions of another adapter, or those that are new."""
-        t = texts(session.language)
-        numbers = self._numbers(chosen.name)
-        choices = [(f"{number:04d}", str(number)) for number in reversed(numbers)]
-        version = gr.update(choices=choices, value=choices[0][1] if choices else None)
-        return {self._version: version, self._note: "" if choices else tag("p", t("export_nothing"), class_="quiet")}
+    def painted(self, name: str, t: Texts) -> Updates:
+        """The versions of an adapter, for `outputs`; a file that was prepared is no longer offered."""
+        choices = [(f"{number:04d}", str(number)) for number in reversed(self._numbers(name))]
+        return {
+            self._version: gr.update(choices=choices, value=choices[0][1] if choices else None),
+            self._note: "" if choices else tag("p", t("export_nothing"), class_="quiet"),
+            self._file: gr.update(visible=False),
+        }
 
     def make(self, session: Any, chosen: Any, version: str, form: str, request: gr.Request) -> Iterator[Updates]:
         """Make the file, telling how long it has taken so far."""
@@ -120,7 +127,7 @@ class AdapterExport:
 
 
 def _forms(t: Texts) -> Any:
-    pairs = [(t(f"form_{form.replace('-', '_')}"), str(form)) for form in Form]
+    pairs = [(t(_WORDS[form]), str(form)) for form in Form]
     return gr.update(label=t("export_form"), choices=pairs, value=str(Form.PEFT))
 
 

@@ -74,7 +74,7 @@ class AdaptersPage:
                     self._reason = words.label(gr.Textbox(elem_id="overrule-reason"), label="overrule_reason")
                     self._anyway = words.label(gr.Button(elem_id="overrule-go"), value="overrule")
                 self._build_scratch()
-                self._export.build(tab, self._session, self._chosen)
+                self._export.build(self._session, self._chosen)
                 self._form.build()
         self._wire(tab)
 
@@ -119,7 +119,7 @@ class AdaptersPage:
         """Every widget that an event of this page may change."""
         return [
             self._chosen, self._list, self._note, self._detail, self._overrule, self._reason,
-            self._version, self._answer, self._form.note, *self._form.widgets,
+            self._version, self._answer, self._form.note, *self._form.widgets, *self._export.outputs,
         ]  # fmt: skip
 
     def leave(self, request: gr.Request) -> None:
@@ -151,6 +151,7 @@ class AdaptersPage:
             self._overrule: gr.update(visible=chosen.overrule is not None),
             self._reason: "",
             self._detail: "",
+            **self._export.painted(chosen.name, t),
         }
         try:
             detail = self._assistant.adapters.detail(chosen.name) if chosen.name else None
