@@ -87,13 +87,21 @@ class AdapterExport:
                 order = self._order(chosen.name, version, form, Path(folder), t)
                 for spent in self._assistant.export_process.run(order, run.cancel):
                     told = t("export_working", time=formats.duration(spent, t))
-                    yield {**busy, self._file: gr.update(visible=False), self._note: _said(told)}
+                    yield {
+                        **busy,
+                        self._file: gr.update(visible=False),
+                        self._note: tag("p", told, class_="pending", role="status"),
+                    }
                 if not order.target.is_file():
-                    yield {**idle, self._note: _said(t("export_stopped"))}
+                    yield {**idle, self._note: tag("p", t("export_stopped"), class_="quiet", role="status")}
                     return
                 label = t("export_file", name=order.target.name, size=formats.size(order.target.stat().st_size, t))
                 ready = gr.update(value=str(order.target), label=label, visible=True)
-                yield {**idle, self._file: ready, self._note: _said(t("export_ready"))}
+                yield {
+                    **idle,
+                    self._file: ready,
+                    self._note: tag("p", "✓ ", t("export_ready"), class_="done", role="status"),
+                }
         except AssistantError as error:
             yield {**idle, self._note: tag("p", error.text(t.language), class_="failure", role="alert")}
         finally:
@@ -129,7 +137,3 @@ class AdapterExport:
 def _forms(t: Texts) -> Any:
     pairs = [(t(_WORDS[form]), str(form)) for form in Form]
     return gr.update(label=t("export_form"), choices=pairs, value=str(Form.PEFT))
-
-
-def _said(words: str) -> Any:
-    return tag("p", words, class_="pending", role="status")
