@@ -90,7 +90,8 @@ class ExportService:
             if refusal := shop.refusal(form):
                 raise refusal
             folder = hidden / f"{version.adapter}-{version.number:04d}-{form}"
-            _require_room(hidden, shop.size(form) * (2 if _is_archive(target) else 1))
+            others = [other for other in Form if order.every_form and other is not form]
+            _require_room(hidden, shop.size(form) * (2 if _is_archive(target) else 1) + sum(map(shop.size, others)))
             trial = Trial(self._registry.card(order.name), shop, self._engines, say)
             inputs = parity.own_inputs(trial.card, self._training, order.prompts)
             artefact, figures = trial.run(form, folder, inputs, order.every_form)
