@@ -5,10 +5,13 @@ import zipfile
 
 import pytest
 
+from assistant.bootstrap import build
 from assistant.engines.base import GenerationRequest, complete
 from assistant.engines.llama_cpp import LlamaCppEngine
 from assistant.export_command import _FORMS, readable_export
+from assistant.services.export import Order
 from assistant.services.export_forms import Form
+from assistant.settings import Settings
 
 from .test_command_line import run
 
@@ -42,12 +45,12 @@ def test_an_error_is_an_object_in_both_languages_where_json_is_asked_for(home):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_a_shipped_adapter_is_merged_and_written_as_gguf(home, base_checkpoint, tmp_path):
     target = tmp_path / "legal.zip"
-    arguments = ("--form", "gguf-merged", "--to", str(target), "--prompts", "3", "--json")
-    done = run(home, "adapters", "export", "legal-ner", *arguments)
-    assert done.returncode == 0, done.stderr
-    record = json.loads(done.stdout)
+    assistant = build(Settings.load(home=home))
+    record = assistant.exports.export(Order("legal-ner", "gguf-merged", target, number=1, prompts=3), lambda line: None)
+    assistant.close()
     assert list(record["forms"]) == ["peft", "gguf", "gguf-merged"]
     assert record["forms"]["gguf-merged"]["empty"] == 0
     assert record["forms"]["gguf-merged"]["common_prefix"] > 0.3
