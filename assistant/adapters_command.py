@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from assistant import export_command
 from assistant.errors import DataError
 from assistant.terminal import answer, readable_verdict, say
 
@@ -22,6 +23,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--roll-back", metavar="NAME", help="make the version live that was live before")
     command.add_argument("--retire", metavar="NAME", help="let no version answer; the versions stay")
     command.add_argument("--delete", metavar="NAME@NUMBER", help="remove a version that is not live, for good")
+    export_command.add_to(command)
 
 
 def run(assistant: Any, options: argparse.Namespace) -> None:

@@ -23,6 +23,9 @@ from assistant.services.corpora import CorporaService
 from assistant.services.datasets import DataSetService
 from assistant.services.doctor import Check, Doctor
 from assistant.services.evaluation import EvaluationService, progress_lines
+from assistant.services.export import ExportService
+from assistant.services.export_process import ExportProcess
+from assistant.services.export_trial import Engines
 from assistant.services.intake import IntakeService
 from assistant.services.jobs import JobsService
 from assistant.services.judgement import JudgementService, Surroundings
@@ -123,12 +126,7 @@ class Assistant:
     @cached_property
     def jobs(self) -> JobsService:
         """Trainings in processes of their own, with these very settings."""
-        settings = self.settings.model_dump() | {
-            "home": self.settings.home.resolve(),
-            "data_folder": self.settings.data_folder.resolve(),
-        }
-        environment = {f"ASSISTANT_{name.upper()}": str(value) for name, value in settings.items()}
-        return JobsService(self.training, self.settings.var / "jobs", environment=environment)
+        return JobsService(self.training, self.settings.var / "jobs", environment=self._environment)
 
     @cached_property
     def datasets(self) -> DataSetService:
@@ -154,6 +152,17 @@ class Assistant:
         store = JudgementStore(self.settings.var / "judgements")
         around = Surroundings(self.base.name, self._make_engine, self._traffic, self._losses, self.settings.slots)
         return JudgementService(self.registry, self.training, store, around)
+
+    @cached_property
+    def exports(self) -> ExportService:
+        """Makes files of adapter versions that other programs load."""
+        engines = Engines(lambda path: self._llama(path, slots=1), lambda path: self._transformers(path, "bf16"))
+        return ExportService(self.registry, self.training, self.base, self.settings.var / "models", engines)
+
+    @cached_property
+    def export_process(self) -> ExportProcess:
+        """The same in a process of its own, with these very settings."""
+        return ExportProcess(self._environment)
 
     @cached_property
     def conversations(self) -> ConversationStore:
@@ -222,6 +231,15 @@ class Assistant:
         return general_losses(checkpoint, adapters)
 
     @property
+    def _environment(self) -> Mapping[str, str]:
+        """These settings as variables, for another process of this program."""
+        settings = self.settings.model_dump() | {
+            "home": self.settings.home.resolve(),
+            "data_folder": self.settings.data_folder.resolve(),
+        }
+        return {f"ASSISTANT_{name.upper()}": str(value) for name, value in settings.items()}
+
+    @property
     def _prompt_format(self) -> PromptFormat:
         return provision.prompt_format(self.base, self.settings.var / "models")
 
@@ -233,27 +251,29 @@ class Assistant:
 
             return ScriptedEngine()
         if name == "llama_cpp":
-            from assistant.engines.llama_cpp import LlamaCppEngine
-
             gguf = provision.provision_gguf(self.base, models, self._progress)
             self._progress(f"loading {self.base.title}")
-            return LlamaCppEngine(
-                gguf, threads=_threads(settings), slots=settings.slots, context_size=settings.context_size
-            )
-        return self._transformers(models)
-
-    def _transformers(self, models: Path) -> Engine:
-        from assistant.engines.transformers_peft import TransformersPeftEngine
-
-        settings, quantization = self.settings, self._quantization()
+            return self._llama(gguf, settings.slots)
+        quantization = self._quantization()
         checkpoint = provision.provision_checkpoint(self.base, models, self._progress)
         self._progress(f"loading {self.base.title} ({quantization})")
+        return self._transformers(checkpoint, quantization)
+
+    def _llama(self, gguf: Path, slots: int) -> Engine:
+        from assistant.engines.llama_cpp import LlamaCppEngine
+
+        settings = self.settings
+        return LlamaCppEngine(gguf, threads=_threads(settings), slots=slots, context_size=settings.context_size)
+
+    def _transformers(self, checkpoint: Path, quantization: Literal["nf4", "int8", "bf16", "fp32"]) -> Engine:
+        from assistant.engines.transformers_peft import TransformersPeftEngine
+
         return TransformersPeftEngine(
             checkpoint,
             quantization=quantization,
             device="cuda" if _has_cuda() else "cpu",
-            threads=_threads(settings),
-            context_size=settings.context_size,
+            threads=_threads(self.settings),
+            context_size=self.settings.context_size,
         )
 
     def _quantization(self) -> Literal["nf4", "int8", "bf16", "fp32"]:

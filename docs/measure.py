@@ -24,7 +24,6 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PROMPTS = 50
-TOKENS = 48
 
 
 def start(port: int = 7899) -> dict[str, Any]:
@@ -59,9 +58,9 @@ def start(port: int = 7899) -> dict[str, Any]:
 def outputs(engine: str, prompts: int) -> dict[str, list[str]]:
     """Greedy texts of one engine for the prompts of every live adapter; run in a process of its own."""
     from assistant.bootstrap import build
-    from assistant.engines.base import GenerationRequest, complete
     from assistant.generation.prompt import sources_of
     from assistant.models.prompt_format import evidence_block, fill
+    from assistant.services.parity import greedy
     from assistant.settings import Settings
 
     assistant = build(Settings.load(engine=engine, quantization="bf16"), lambda line: None)
@@ -70,15 +69,14 @@ def outputs(engine: str, prompts: int) -> dict[str, list[str]]:
     ready = assistant.engine
     for name, live in assistant.adapters.live().items():
         texts = [row["text"] for row in rows if row["adapter"] == name][:prompts]
-        found[name] = []
+        asked = []
         for text in texts:
             documents = ""
             if "{documents}" in live.card.template:
                 passages = assistant.retriever.retrieve(text, k=2)
                 documents = evidence_block((s.marker, s.passage) for s in sources_of(passages))
-            prompt = fill(live.card.template, text=text, documents=documents)
-            request = GenerationRequest(prompt, adapter=live.version.key, max_tokens=TOKENS, stop=live.card.stop)
-            found[name].append(complete(ready, request)[0])
+            asked.append(fill(live.card.template, text=text, documents=documents))
+        found[name] = greedy(ready, live.version.key, asked, live.card.stop, lambda line: None)
     assistant.close()
     return found
 
@@ -190,27 +188,17 @@ def _decoding(engine: Any, live: Any, steps: Callable[[], int] = lambda: 0, repe
     }
 
 
-def _common(one: str, other: str) -> int:
-    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-
-
 def parity(prompts: int = PROMPTS) -> dict[str, Any]:
-    """Share of prompts with the same text, and the mean share of the text before they part."""
+    """`assistant.services.parity`'s figures of transformers_peft against llama_cpp, by adapter."""
+    from assistant.services.parity import agreement
+
     texts = {}
     for engine in ("llama_cpp", "transformers_peft"):
         command = [sys.executable, __file__, "outputs", engine, str(prompts)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=environment)
         texts[engine] = json.loads(done.stdout.splitlines()[-1])
-    figures = {}
-    for name, ours in texts["llama_cpp"].items():
-        pairs = list(zip(ours, texts["transformers_peft"][name], strict=True))
-        figures[name] = {
-            "prompts": len(pairs),
-            "identical": round(sum(a == b for a, b in pairs) / len(pairs), 3),
-            "common_prefix": round(sum(_common(a, b) / max(len(a), len(b), 1) for a, b in pairs) / len(pairs), 3),
-        }
-    return figures
+    return {name: agreement(ours, texts["transformers_peft"][name]) for name, ours in texts["llama_cpp"].items()}
 
 
 if __name__ == "__main__":

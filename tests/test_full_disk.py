@@ -7,6 +7,7 @@ import pytest
 
 from assistant.bootstrap import build
 from assistant.errors import StorageError
+from assistant.models.gguf_merge import merge_adapter_gguf
 from assistant.retrieval import lexical
 from assistant.services.corpora import CorporaService
 from assistant.services.request import AskRequest
@@ -14,7 +15,11 @@ from assistant.settings import Settings
 from assistant.stores.conversations import ConversationStore, Exchange
 from assistant.stores.passages import PassageStore
 from assistant.stores.registry import AdapterRegistry
+from assistant.training.merging import merge_checkpoint
 from assistant.types import Answered
+
+from .engines.loras import write_gguf, write_lora
+from .tiny import write_tiny_gguf
 
 CARD = """title = { pt = "Notas", en = "Notes" }
 description = { pt = "Notas.", en = "Notes." }
@@ -123,6 +128,20 @@ def test_questions_are_answered_on_a_full_disk(disk, indexed_home):
     assistant.close()
     assert isinstance(events[-1], Answered)
     assert any("could not be brought up to date" in line for line in said)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_a_model_that_does_not_fit_on_the_disk_is_told_and_leaves_no_gguf(disk, tiny_checkpoint, tmp_path):
+    adapter = write_lora(tmp_path / "adapter", tiny_checkpoint, 1)
+    base = write_tiny_gguf(tiny_checkpoint, tmp_path / "tiny.gguf")
+    disk.fill()
+    with pytest.raises(StorageError) as caught:
+        merge_adapter_gguf(base, write_gguf(adapter), disk.path / "merged.gguf")
+    assert "espaço" in caught.value.text("pt")
+    with pytest.raises(StorageError) as caught:
+        merge_checkpoint(tiny_checkpoint, adapter, disk.path / "merged")
+    assert "espaço" in caught.value.text("pt")
+    assert [path.name for path in disk.path.iterdir() if path.is_file()] == ["filler"]
 
 
 def _weights(folder, names):

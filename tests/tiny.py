@@ -62,3 +62,55 @@ def write_tiny_checkpoint(folder: Path) -> Path:
         model.lm_head.weight[1].zero_()  # no early end of text
     model.save_pretrained(folder)
     return folder
+
+
+def write_tiny_gguf(checkpoint: Path, out: Path) -> Path:
+    """The tiny checkpoint as llama.cpp reads it: attention projections in Q8_0, the rest in 32-bit floats."""
+    import gguf
+    import numpy as np
+    from gguf.quants import quantize
+    from safetensors.numpy import load_file
+
+    config = json.loads((checkpoint / "config.json").read_text("utf-8"))
+    writer = gguf.GGUFWriter(out, "gemma3")
+    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(config["num_attention_heads"])
+    writer.add_head_count_kv(config["num_key_value_heads"])
+    writer.add_key_length(config["head_dim"])
+    writer.add_value_length(config["head_dim"])
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    writer.add_rope_freq_base(1_000_000.0)
+    writer.add_sliding_window(config["sliding_window"])
+    writer.add_uint32("gemma3.attention.sliding_window_pattern", 2)
+    vocabulary = json.loads((checkpoint / "tokenizer.json").read_text("utf-8"))["model"]["vocab"]
+    tokens = sorted(vocabulary, key=vocabulary.__getitem__)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(tokens)
+    writer.add_token_types([3 if token.startswith("<") and len(token) > 1 else 1 for token in tokens])
+    writer.add_token_merges(["Ā Ā"])  # there must be one; two zero bytes do not occur
+    writer.add_bos_token_id(2)
+    writer.add_eos_token_id(1)
+    writer.add_pad_token_id(0)
+    writer.add_add_bos_token(False)
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.GEMMA3, config["num_hidden_layers"])
+    for name, tensor in load_file(checkpoint / "model.safetensors").items():
+        ours, data = names.get_name(name, (".weight",)), tensor.astype(np.float32)
+        if name.endswith("norm.weight"):
+            data = data + 1.0
+        if name.endswith("q_norm.weight"):  # llama.cpp scales by the head's size, this config by another number
+            data = data * np.float32(config["head_dim"] ** 0.5 * config["query_pre_attn_scalar"] ** -0.5)
+        if "attn_q.weight" in ours or "attn_v.weight" in ours:
+            kind = gguf.GGMLQuantizationType.Q8_0
+            writer.add_tensor(ours, quantize(data, kind), raw_dtype=kind)
+        else:
+            writer.add_tensor(ours, data)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return out

@@ -20,6 +20,7 @@ from assistant.services.adapters import AdapterDetail
 from assistant.services.request import AskRequest
 from assistant.ui import adapter_view, comparison, render
 from assistant.ui.adapter_card import CardForm, changes_of
+from assistant.ui.adapter_export import AdapterExport
 from assistant.ui.asking import follow
 from assistant.ui.clicks import BIND
 from assistant.ui.contracts import Assistant, PageOptions
@@ -55,6 +56,7 @@ class AdaptersPage:
         self._words = words
         self._session = session
         self._form = CardForm(assistant, words)
+        self._export = AdapterExport(assistant, words)
         self._runs = Runs()
 
     def build(self, tab: Any) -> None:
@@ -72,6 +74,7 @@ class AdaptersPage:
                     self._reason = words.label(gr.Textbox(elem_id="overrule-reason"), label="overrule_reason")
                     self._anyway = words.label(gr.Button(elem_id="overrule-go"), value="overrule")
                 self._build_scratch()
+                self._export.build(self._session, self._chosen)
                 self._form.build()
         self._wire(tab)
 
@@ -116,12 +119,13 @@ class AdaptersPage:
         """Every widget that an event of this page may change."""
         return [
             self._chosen, self._list, self._note, self._detail, self._overrule, self._reason,
-            self._version, self._answer, self._form.note, *self._form.widgets,
+            self._version, self._answer, self._form.note, *self._form.widgets, *self._export.outputs,
         ]  # fmt: skip
 
     def leave(self, request: gr.Request) -> None:
         """The visitor closed the page: what a version writes for them stops."""
         self._runs.abandon(str(request.session_hash))
+        self._export.leave(request)
 
     # Looking
 
@@ -147,6 +151,7 @@ class AdaptersPage:
             self._overrule: gr.update(visible=chosen.overrule is not None),
             self._reason: "",
             self._detail: "",
+            **self._export.painted(chosen.name, t),
         }
         try:
             detail = self._assistant.adapters.detail(chosen.name) if chosen.name else None

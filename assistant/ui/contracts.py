@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from assistant.services.adapters import AdapterDetail, AdapterInfo
 from assistant.services.corpora import Corpus
 from assistant.services.datasets import Adopted
+from assistant.services.export import Order
 from assistant.services.forecast import Forecast
 from assistant.services.ingestion import Progress
 from assistant.services.intake import Intake
@@ -174,6 +175,14 @@ class Intakes(Protocol):
         ...
 
 
+class Exports(Protocol):
+    """Makes files of adapter versions, each in a process of its own."""
+
+    def run(self, order: Order, cancel: threading.Event) -> Iterator[float]:
+        """Seconds so far, until the file is at the order's target or `cancel` is set."""
+        ...
+
+
 class Search(Protocol):
     """Finds passages."""
 
@@ -237,6 +246,11 @@ class Assistant(Protocol):
     @property
     def intake(self) -> Intakes:
         """Data for new adapters."""
+        ...
+
+    @property
+    def export_process(self) -> Exports:
+        """Versions as files."""
         ...
 
     @property

@@ -57,6 +57,20 @@ def test_dora_cannot_be_served_by_llama_cpp(adapter: Path, tmp_path: Path) -> No
         export_adapter_gguf(adapter, tmp_path / "config", tmp_path / "adapter.gguf")
 
 
+def test_an_rslora_keeps_its_scale(adapter: Path, tmp_path: Path) -> None:
+    path = adapter / "adapter_config.json"
+    fields = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps(fields | {"use_rslora": True, "r": 4, "lora_alpha": 8}), "utf-8")
+    before = path.read_bytes()
+    export_adapter_gguf(adapter, tmp_path / "config", tmp_path / "adapter.gguf")
+    alpha = gguf.GGUFReader(tmp_path / "adapter.gguf").get_field("adapter.lora.alpha").contents()
+    assert alpha / 4 == 8 / 4**0.5, "llama.cpp divides by r, rsLoRA by its square root"
+    assert path.read_bytes() == before
+    path.write_text(json.dumps(fields | {"alpha_pattern": {"q_proj": 3}}), "utf-8")
+    with pytest.raises(AdapterBroken, match="alpha_pattern"):
+        export_adapter_gguf(adapter, tmp_path / "config", tmp_path / "other.gguf")
+
+
 def test_a_converter_that_hangs_a_disk_that_refuses_and_none_at_all(
     adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,6 +21,7 @@ from assistant.services.adapters import AdapterInfo, AdaptersService, AdapterSta
 from assistant.services.corpora import Corpus
 from assistant.services.corpus_card import CorpusCard
 from assistant.services.datasets import DataSetService
+from assistant.services.export import Order
 from assistant.services.forecast import Forecast
 from assistant.services.ingestion import Progress, Stage
 from assistant.services.intake import IntakeService
@@ -305,6 +307,25 @@ class DemoJobs:
 
 
 @dataclass
+class DemoExports:
+    """Makes a small archive; `hold` keeps it from ending until it is told to stop."""
+
+    orders: list[Order] = field(default_factory=list)
+    hold: bool = False
+
+    def run(self, order: Order, cancel: threading.Event) -> Iterator[float]:
+        self.orders.append(order)
+        if order.form == "gguf-merged":
+            raise AdapterNotFound("The converter is missing.", pt="Falta o conversor.")
+        yield 0.0
+        while self.hold and not cancel.wait(0.05):
+            yield 75.0
+        if not cancel.is_set():
+            with zipfile.ZipFile(order.target, "w") as archive:
+                archive.writestr("README.md", f"# {order.name} {order.number} {order.form} {order.language}")
+
+
+@dataclass
 class DemoRetriever:
     def retrieve(self, question: str, *, corpora: Sequence[str] | None, k: int) -> Sequence[Passage]:
         return (passage("luas-2025.md", MOONS_2025, 0.88, "2025-03-11"),) if "lua" in question else ()
@@ -318,6 +339,7 @@ class DemoAssistant:
     judgement: DemoJudgement = field(default_factory=DemoJudgement)
     corpora: DemoCorpora = field(default_factory=DemoCorpora)
     jobs: DemoJobs = field(default_factory=DemoJobs)
+    export_process: DemoExports = field(default_factory=DemoExports)
     retriever: DemoRetriever = field(default_factory=DemoRetriever)
 
     def memory(self) -> Memory:

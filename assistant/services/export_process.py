@@ -1,0 +1,107 @@
+"""An export in a process of its own, for a page: the one that serves stays small and quick, and never imports torch.
+
+Knows the command and how it tells its end. Refuses to believe what it is given: names, numbers and forms are checked
+before anything is started. The export itself is `services.export`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from assistant.errors import AdapterError, AssistantError, InputRejected, StorageError
+from assistant.services.export import Order
+from assistant.services.export_forms import form_of
+from assistant.stores.manifests import check_name
+
+_ROOT = str(Path(__file__).parents[2])
+_LOOK_S = 0.5  # between two looks at the process
+_ENDING_S = 10.0  # for a process that was told to end
+
+
+class ExportProcess:
+    """Runs `adapters export` with the settings of this installation."""
+
+    def __init__(self, environment: Mapping[str, str], python: str = sys.executable) -> None:
+        """`environment` are the settings as variables."""
+        self._environment = environment
+        self._python = python
+
+    def run(self, order: Order, cancel: threading.Event) -> Iterator[float]:
+        """Yield the seconds so far until the export is at its target, or until `cancel` is set: then it is not.
+
+        Raises what `ExportService.export` raises.
+        """
+        command = self._command(order)
+        started = time.monotonic()
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
+            process = self._start(command, order.language, out.fileno())
+            try:
+                while process.poll() is None:
+                    yield time.monotonic() - started
+                    if cancel.wait(_LOOK_S):
+                        return
+            finally:
+                _end(process)
+            out.seek(0)
+            if process.returncode:
+                raise _fault(out.read())
+
+    def _command(self, order: Order) -> list[str]:
+        name, form = check_name(order.name, "an adapter"), form_of(order.form)
+        if order.number is None or order.number < 1:
+            raise InputRejected("Choose the version to export.", pt="Escolha a versão a exportar.")
+        return [
+            self._python, "-m", "assistant", "adapters", "export", name, "--version", str(order.number), "--form",
+            str(form), "--to", str(order.target), "--prompts", str(order.prompts), "--json",
+        ]  # fmt: skip
+
+    def _start(self, command: list[str], language: str, out: int) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, **self._environment, "ASSISTANT_LANGUAGE": language, "OMP_WAIT_POLICY": "passive"}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (_ROOT, environment.get("PYTHONPATH"))))
+        try:
+            return subprocess.Popen(  # noqa: S603  # names are checked, no shell
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise StorageError(
+                f"The export could not be started: {error}. Free some memory and try again.",
+                pt="Não foi possível iniciar a exportação. Libere memória e tente de novo.",
+            ) from error
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(_ENDING_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _fault(said: str) -> AssistantError:
+    """The error that the command wrote before it ended, in both languages."""
+    try:
+        error = json.loads(said)["error"]
+        return AdapterError(str(error["en"]), pt=str(error["pt"]))
+    except (ValueError, KeyError, TypeError):
+        return AdapterError(
+            "The export ended without a word: the memory may have run out. Try it on the command line: "
+            "python -m assistant adapters export",
+            pt="A exportação terminou sem dizer por quê: talvez tenha faltado memória. Tente na linha de comando: "
+            "python -m assistant adapters export",
+        )
