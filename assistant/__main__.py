@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from assistant import dataset_command
+from assistant import adapters_command, dataset_command
 from assistant.errors import AssistantError, DataError, TrainingStopped
 from assistant.settings import Settings
 from assistant.terminal import (
@@ -25,7 +25,6 @@ from assistant.terminal import (
     readable_answer,
     readable_passages,
     readable_route,
-    readable_verdict,
     say,
 )
 
@@ -149,13 +148,17 @@ def _train(assistant: Any, options: argparse.Namespace) -> None:
     from assistant.services.job_process import new_job, run_job
 
     os.setpriority(os.PRIO_PROCESS, 0, 19)  # the chat goes first
+    adapters_command.check_reason(options)
     assistant.registry.card(options.name)  # says that there is none
     job = options.job or new_job(options.name)
     version = run_job(assistant.training, assistant.settings.var / "jobs", options.name, job, say)
-    if options.activate:
-        assistant.adapters.activate(version.adapter, version.number)
-    record = {"adapter": version.adapter, "version": version.label, "path": str(version.path)}
-    answer(options, record, lambda r: f"{r['path']} ({'live' if options.activate else 'not live yet'})")
+    record = {"adapter": version.adapter, "version": version.label, "path": str(version.path), "live": False}
+    try:
+        if options.activate:
+            adapters_command.activate(assistant, version.adapter, version.number, options.anyway)
+            record["live"] = True
+    finally:  # a version that may not go live is there all the same
+        answer(options, record, lambda r: f"{r['path']} ({'live' if r['live'] else 'not live yet'})")
 
 
 def _evaluate(assistant: Any, options: argparse.Namespace) -> None:
@@ -235,53 +238,6 @@ def _retrieval(assistant: Any, path: Path) -> dict[str, Any]:
             trial.close()
 
 
-def _adapters(assistant: Any, options: argparse.Namespace) -> None:
-    if options.activate:
-        name, _, number = options.activate.partition("@")
-        if not number.isdigit():
-            raise DataError(f"--activate is {options.activate!r}; give NAME@NUMBER, for example legal-ner@1.")
-        if int(number):
-            verdict = assistant.judgement.permit(name, int(number), options.anyway)
-            say(readable_verdict(options.activate, verdict))
-            assistant.adapters.activate(name, int(number))
-        else:
-            assistant.adapters.retire(name)
-    _change_adapters(assistant.adapters, options)
-    records = [
-        {
-            "name": info.name,
-            "kind": str(info.kind),
-            "base": info.base,
-            "active": info.active,
-            "versions": list(info.versions),
-            "live": info.compatible,
-            "scores": dict(info.scores),
-            "note": info.note.en,
-        }
-        for info in assistant.adapters.list()
-    ]
-    answer(
-        options,
-        records,
-        lambda rows: "\n".join(
-            f"{r['name']}\t{r['kind']}\t{r['active'] or '-'}\t{'live' if r['live'] else r['note']}" for r in rows
-        ),
-    )
-
-
-def _change_adapters(adapters: Any, options: argparse.Namespace) -> None:
-    """What `adapters` was asked to change, besides activating."""
-    if options.roll_back:
-        say(f"{adapters.roll_back(options.roll_back).key} is live")
-    if options.retire:
-        adapters.retire(options.retire)
-    if options.delete:
-        name, _, number = options.delete.partition("@")
-        if not number.isdigit():
-            raise DataError(f"--delete is {options.delete!r}; give NAME@NUMBER, for example legal-ner@1.")
-        adapters.delete_version(name, int(number))
-
-
 def _corpora(assistant: Any, options: argparse.Namespace) -> None:
     records = [
         {
@@ -315,6 +271,15 @@ def _doctor(assistant: Any, options: argparse.Namespace) -> int:
         ),
     )
     return 0 if all(c.ok for c in findings) else 1
+
+
+def _memory(assistant: Any, options: argparse.Namespace) -> None:
+    from assistant.services.records import memory_record
+    from assistant.terminal import readable_memory
+
+    if options.load:
+        _ = assistant.engine
+    answer(options, memory_record(assistant.memory()), readable_memory)
 
 
 def _check_corpora(assistant: Any, names: Iterable[str]) -> None:
@@ -358,6 +323,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("name", help="the adapter")
     train.add_argument("--job", default="", help="go on with this job")
     train.add_argument("--activate", action="store_true", help="make the new version live")
+    train.add_argument("--anyway", default="", metavar="REASON", help=adapters_command.ANYWAY)
     dataset_command.add_arguments(command("dataset", dataset_command.run, dataset_command.ABOUT))
     evaluate = command("evaluate", _evaluate, "judge an adapter on a file")
     evaluate.add_argument("--adapter", required=True, help="the adapter")
@@ -378,13 +344,10 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--routes", type=Path, help='labelled {"text", "adapter"} JSON lines, for the router')
     bench.add_argument("--adapter", default="restaurant-replies", help="adapter for the decode figures")
     bench.add_argument("--text", default="A comida estava ótima, mas demorou uma hora e veio fria.", help="its input")
-    adapters = command("adapters", _adapters, "list the adapters")
-    adapters.add_argument("--activate", metavar="NAME@NUMBER", help="make a version live; number 0 retires the adapter")
-    adapters.add_argument("--anyway", default="", metavar="REASON", help="overrule a verdict against it, on the record")
-    adapters.add_argument("--roll-back", metavar="NAME", help="make the version live that was live before")
-    adapters.add_argument("--retire", metavar="NAME", help="let no version answer; the versions stay")
-    adapters.add_argument("--delete", metavar="NAME@NUMBER", help="remove a version that is not live, for good")
+    adapters_command.add_arguments(command("adapters", adapters_command.run, adapters_command.ABOUT))
     command("corpora", _corpora, "list the corpora")
+    memory = command("memory", _memory, "predict the base's memory in each precision, beside what is measured")
+    memory.add_argument("--load", action="store_true", help="load the base first, to measure the process with it")
     command("doctor", _doctor, "find what is wrong and say what to do")
     return parser
 

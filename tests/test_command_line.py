@@ -142,6 +142,33 @@ def test_doctor_finds_a_version_without_manifest_and_one_that_is_damaged(home):
     assert row["remedy"]
 
 
+@pytest.mark.parametrize(
+    ("name", "known", "note"),
+    [
+        ("gemma3-270m", {"fp32", "bf16", "int8", "nf4", "gguf"}, ""),
+        ("falcon-7b", {"fp32", "bf16", "int8", "nf4"}, "not on this machine yet"),
+        ("nobody/knows", set(), "not say how many parameters"),
+    ],
+)
+def test_memory_is_predicted_without_loading_the_base(indexed_home, tmp_path, name, known, note):
+    nowhere = {"ASSISTANT_BASE_MODEL": name, "HF_HOME": str(tmp_path), "ASSISTANT_ENGINE": "auto"}
+    done = run(indexed_home, "memory", "--json", **nowhere)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert list(record) == ["base", "title", "predicted_mb", "at_least", "note", "loaded", "on_gpu", "process_mb"]
+    assert {key for key, value in record["predicted_mb"].items() if value} == known
+    assert record["at_least"] == (["int8", "nf4"] if name == "falcon-7b" else [])
+    assert note in record["note"] and bool(note) == bool(record["note"])
+    assert record["loaded"] is None and 10 < record["process_mb"] < 1000
+
+
+def test_memory_for_people_says_what_is_known_and_what_is_not(indexed_home, tmp_path):
+    done = run(indexed_home, "memory", ASSISTANT_BASE_MODEL="falcon-7b", HF_HOME=str(tmp_path))
+    lines = dict(line.split("\t") for line in done.stdout.splitlines() if "\t" in line)
+    assert (lines["fp32"], lines["nf4"], lines["gguf"]) == ("28,868", "at least 3,723", "no file here")
+    assert "not loaded" in lines["this process, measured"]
+
+
 def test_a_version_judged_unfit_goes_live_only_with_a_reason(home):
     record = {"verdict": {"promote": False, "reasons": [{"pt": "Pior.", "en": "Worse."}]}, "overruled": []}
     path = home / "var" / "judgements" / "restaurant-replies-0001.json"

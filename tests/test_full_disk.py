@@ -12,8 +12,8 @@ from assistant.services.corpora import CorporaService
 from assistant.services.request import AskRequest
 from assistant.settings import Settings
 from assistant.stores.conversations import ConversationStore, Exchange
-from assistant.stores.manifests import AdapterRegistry
 from assistant.stores.passages import PassageStore
+from assistant.stores.registry import AdapterRegistry
 from assistant.types import Answered
 
 CARD = """title = { pt = "Notas", en = "Notes" }

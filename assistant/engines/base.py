@@ -16,6 +16,9 @@ from typing import Protocol
 from assistant.errors import GenerationError
 from assistant.types import Usage
 
+TOP_K, TOP_P = 40, 0.95  # of sampling: llama.cpp's own defaults, stated so that all engines sample alike
+NO_EFFECT = 1e-3  # log-probabilities closer than this are equal: f16 adapters differ by more
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

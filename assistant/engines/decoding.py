@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from assistant.engines.base import TOP_K, TOP_P
+
 _PREFILL = 512  # tokens of a prompt read between two chances to cancel
 _CONTEXT = 4  # tokens before the completion that decide whether it begins with a space
-_TOP_K, _TOP_P = 40, 0.95  # as in the llama_cpp engine
 _LONGEST = 8  # tokens after which a character that is still broken will not be whole any more
 _BROKEN = "\ufffd"  # what a tokenizer writes for the first bytes of a character
 
@@ -93,10 +94,10 @@ def _choose(logits: Any, temperature: float, generator: Any) -> int:
 
     if temperature <= 0:
         return int(logits.argmax())
-    values, tokens = torch.topk(logits.float(), min(_TOP_K, logits.shape[-1]))
+    values, tokens = torch.topk(logits.float(), min(TOP_K, logits.shape[-1]))
     probabilities = torch.softmax(values, dim=-1)
     # the smallest set of tokens that holds top_p of the probability (nucleus sampling)
-    kept = probabilities.cumsum(-1) - probabilities < _TOP_P
+    kept = probabilities.cumsum(-1) - probabilities < TOP_P
     weights = torch.softmax(values.masked_fill(~kept, float("-inf")) / temperature, dim=-1)
     return int(tokens[torch.multinomial(weights, 1, generator=generator)])
 

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from assistant.engines.base import (
+    TOP_K,
+    TOP_P,
     AdapterFiles,
     Delta,
     Finished,
@@ -25,16 +27,13 @@ from assistant.engines.base import (
     without_effect,
 )
 from assistant.engines.gguf_header import HeaderError, adapter_fault, read_header
-from assistant.engines.llama_server import LlamaServer, ServerOptions, raise_fault, too_long
+from assistant.engines.llama_events import Event, deltas
+from assistant.engines.llama_server import LlamaServer, ServerOptions
+from assistant.engines.refusals import closed, not_resident, too_long
+from assistant.engines.streams import Streams
 from assistant.engines.turns import Turns
-from assistant.errors import AdapterNotFound, GenerationError, ModelUnavailable
+from assistant.errors import GenerationError, ModelUnavailable
 from assistant.types import Usage
-
-_POLL = 0.05  # seconds between two looks at `cancel` while nothing arrives
-_TOP_K, _TOP_P = 40, 0.95  # llama.cpp's own defaults, stated so that both engines sample alike
-
-
-_Items = queue.SimpleQueue[dict[str, Any] | None]  # events of one stream; None: it has ended
 
 
 class _Resident:
@@ -72,9 +71,9 @@ class LlamaCppEngine:
         fitting = min(context_size, self._header.number("context_length", context_size))
         self._options = ServerOptions(gguf, threads, slots, fitting)
         self._current: _Resident | None = None
-        self._running: set[threading.Event] = set()
         self._closed = False
-        self._lock = threading.Lock()  # guards the four above
+        self._lock = threading.Lock()  # guards the two above
+        self._streams: Streams[Event | None] = Streams("llama.cpp")
         self._swap = threading.Lock()  # one change of adapters at a time
 
     @property
@@ -129,19 +128,8 @@ class LlamaCppEngine:
         except BaseException:
             self._release(resident)
             raise
-        abandoned = threading.Event()
-        items: _Items = queue.SimpleQueue()
-        with self._lock:
-            self._running.add(abandoned)
-        work = partial(self._work, resident, request.adapter, payload, (items, abandoned))
-        # Not a daemon: native code that calls back into a dying interpreter aborts the process.
-        threading.Thread(target=work, name="llama.cpp", daemon=False).start()
-        try:
-            yield from self._received(items, cancel, abandoned)
-        finally:
-            abandoned.set()
-            with self._lock:
-                self._running.discard(abandoned)
+        with self._streams.running(partial(self._work, resident, request.adapter, payload), cancel) as events:
+            yield from deltas(events, self.context_size)
 
     def count_tokens(self, text: str) -> int:
         """See `Engine`; 0.5 ms, without torch."""
@@ -155,8 +143,7 @@ class LlamaCppEngine:
         with self._lock:
             self._closed = True
             current, self._current = self._current, None
-            for abandoned in self._running:
-                abandoned.set()
+        self._streams.abandon()
         if current is not None:
             self._retire(current)
 
@@ -193,10 +180,7 @@ class LlamaCppEngine:
 
     def _require_open(self) -> None:
         if self._closed:
-            raise GenerationError(
-                "The engine is closed. Start the assistant again.",
-                pt="O motor está fechado. Inicie o assistente de novo.",
-            )
+            raise closed()
 
     def _acquire(self, adapter: str | None) -> _Resident:
         with self._lock:
@@ -212,11 +196,7 @@ class LlamaCppEngine:
             resident = self._current
             assert resident is not None
             if adapter is not None and adapter not in resident.usable:
-                raise AdapterNotFound(
-                    f"No adapter {adapter!r} is loaded. Loaded: {', '.join(resident.usable) or 'none'}.",
-                    pt=f"O adaptador {adapter!r} não está carregado. "
-                    f"Carregados: {', '.join(resident.usable) or 'nenhum'}.",
-                )
+                raise not_resident(adapter, resident.usable)
             resident.users += 1
             return resident
 
@@ -248,8 +228,8 @@ class LlamaCppEngine:
         fields: dict[str, Any] = {
             "max_tokens": request.max_tokens,
             "temperature": request.temperature,
-            "top_k": _TOP_K,
-            "top_p": _TOP_P,
+            "top_k": TOP_K,
+            "top_p": TOP_P,
             "min_p": 0.0,
             "seed": request.seed,
             "stop": list(request.stop),
@@ -275,10 +255,14 @@ class LlamaCppEngine:
         return fields | {"messages": messages, "chat_template_kwargs": {"enable_thinking": False}}
 
     def _work(
-        self, resident: _Resident, adapter: str | None, payload: dict[str, Any], out: tuple[_Items, threading.Event]
+        self,
+        resident: _Resident,
+        adapter: str | None,
+        payload: dict[str, Any],
+        items: queue.SimpleQueue[Event | None],
+        abandoned: threading.Event,
     ) -> None:
         """Run one request in a thread of its own; llama.cpp stops when the callback returns True."""
-        items, abandoned = out
 
         def receive(item: dict[str, Any]) -> bool:
             items.put(item)
@@ -293,50 +277,3 @@ class LlamaCppEngine:
         finally:
             self._release(resident)
             items.put(None)
-
-    def _received(
-        self, items: _Items, cancel: threading.Event | None, abandoned: threading.Event
-    ) -> Iterator[Delta | Finished]:
-        reason, usage, seen = FinishReason.CANCELLED, Usage(), 0
-        while True:
-            if abandoned.is_set() or (cancel is not None and cancel.is_set()):
-                yield Finished(FinishReason.CANCELLED, Usage(usage.prompt_tokens, seen))
-                return
-            try:
-                item = items.get(timeout=_POLL)
-            except queue.Empty:
-                continue
-            if item is None:
-                yield Finished(reason, usage)
-                return
-            raise_fault(item, self.context_size)
-            usage = _usage(item, usage)
-            text, finish = _piece(item)
-            reason = finish or reason
-            if text:
-                seen += 1
-                yield Delta(text)
-
-
-def _usage(item: dict[str, Any], known: Usage) -> Usage:
-    """The counts in `item`: at the end in full, before that the prompt's as it is read."""
-    found = item.get("usage")
-    if found:
-        return Usage(int(found["prompt_tokens"]), int(found["completion_tokens"]))
-    progress = item.get("prompt_progress")
-    return Usage(int(progress["total"]), 0) if progress else known
-
-
-def _piece(item: dict[str, Any]) -> tuple[str, FinishReason | None]:
-    """The text of one event, and why the generation ended if it did."""
-    choices = item.get("choices")
-    if not choices:
-        return "", None
-    choice = choices[0]
-    text = str(choice.get("text") or (choice.get("delta") or {}).get("content") or "")
-    text = text.replace("\ufffd", "")  # bytes that are no character, or half of one at the end
-    finish = choice.get("finish_reason")
-    if not finish:
-        return text, None
-    reason = FinishReason.LENGTH if finish == "length" else FinishReason.STOP
-    return text, reason

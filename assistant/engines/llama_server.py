@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from assistant.engines.base import AdapterFiles
+from assistant.engines.base import NO_EFFECT, AdapterFiles
+from assistant.engines.refusals import too_long
 from assistant.errors import GenerationError
 
 _BATCH = 512  # tokens of a prompt read between two chances to cancel
 _CHECKPOINTS = 4  # saved states of the sliding window; each takes 10 to 15 MB and 32 is the default
 _TOKENIZE_TIMEOUT = 30.0  # seconds
 _PROBE_TOKENS = 8  # likeliest next tokens compared with and without an adapter
-_NO_EFFECT = 1e-3  # log-probabilities closer than this are equal: f16 adapters differ by more
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class LlamaServer:
         without = self._likeliest(adapter.probe, None)
         if with_adapter.keys() != without.keys():
             return True
-        return any(abs(with_adapter[token] - without[token]) > _NO_EFFECT for token in without)
+        return any(abs(with_adapter[token] - without[token]) > NO_EFFECT for token in without)
 
     def _likeliest(self, prompt: str, adapter: str | None) -> dict[int, float]:
         answer = self._native.handle_completions(
@@ -122,16 +122,6 @@ def raise_fault(item: dict[str, Any], context_size: int) -> None:
     raise GenerationError(
         f"llama.cpp refused the request: {reason}.",
         pt=f"O llama.cpp recusou o pedido ({reason}). Tente de novo.",
-    )
-
-
-def too_long(tokens: int, context_size: int) -> GenerationError:
-    """The error of a prompt that does not fit."""
-    return GenerationError(
-        f"The prompt has {tokens} tokens and the context {context_size}. Shorten the text, show fewer "
-        "passages (ASSISTANT_PASSAGES) or raise ASSISTANT_CONTEXT_SIZE.",
-        pt=f"O pedido tem {tokens} tokens e o contexto, {context_size}. Encurte o texto, mostre menos trechos "
-        "(ASSISTANT_PASSAGES) ou aumente ASSISTANT_CONTEXT_SIZE.",
     )
 
 

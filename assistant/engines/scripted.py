@@ -19,8 +19,9 @@ from assistant.engines.base import (
     LoadFailure,
     without_effect,
 )
+from assistant.engines.refusals import closed, not_resident
 from assistant.engines.stopping import StopStrings
-from assistant.errors import AdapterNotFound, GenerationError
+from assistant.errors import GenerationError
 from assistant.types import Usage
 
 Script = Callable[[GenerationRequest], str] | Mapping[str, str]
@@ -80,11 +81,7 @@ class ScriptedEngine:
         """See `Engine`."""
         self._require_open()
         if request.adapter is not None and request.adapter not in self._resident:
-            raise AdapterNotFound(
-                f"No adapter {request.adapter!r} is loaded. Loaded: {', '.join(self._resident) or 'none'}.",
-                pt=f"O adaptador {request.adapter!r} não está carregado. "
-                f"Carregados: {', '.join(self._resident) or 'nenhum'}.",
-            )
+            raise not_resident(request.adapter, self._resident)
         prompt_tokens = self.count_tokens(_text(request))
         if prompt_tokens >= self._context_size:
             raise GenerationError(
@@ -120,10 +117,7 @@ class ScriptedEngine:
 
     def _require_open(self) -> None:
         if self._closed.is_set():
-            raise GenerationError(
-                "The engine is closed. Start the assistant again.",
-                pt="O motor está fechado. Inicie o assistente de novo.",
-            )
+            raise closed()
 
     def _interrupted(self, cancel: threading.Event | None) -> bool:
         if self._delay_s:

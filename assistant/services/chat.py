@@ -12,25 +12,21 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from assistant.engines.base import Delta, Engine, Finished, GenerationRequest
+from assistant.engines.base import Engine
 from assistant.errors import InputRejected
 from assistant.generation import extraction
 from assistant.generation.attempts import Attempt, Verdict, after, attempts, judge, names_a_past_date
 from assistant.generation.citations import QuoteGate, check
-from assistant.generation.prompt import (
-    Budget,
-    chat_messages,
-    grounded_prompt,
-    plain_prompt,
-    sources_of,
-)
+from assistant.generation.prompt import sources_of
 from assistant.generation.selection import Sentence, clearer_sentence, extracted
 from assistant.generation.verification import keep_honest
 from assistant.models.catalog import PromptFormat
 from assistant.models.prompt_format import ABSTENTION
 from assistant.routing.router import Pin
-from assistant.services.adapters import AdaptersService, LiveAdapter
+from assistant.services.adapters import AdaptersService
+from assistant.services.completion import Completion
 from assistant.services.request import AUTOMATIC, NO_ADAPTER, AskRequest, Run
+from assistant.services.residence import LiveAdapter
 from assistant.types import (
     AdapterKind,
     Answered,
@@ -43,15 +39,12 @@ from assistant.types import (
     Routed,
     Source,
     Turn,
-    Usage,
 )
 
 _OUT_OF_SCOPE = {
     "pt": "Não sei fazer isso. Posso responder perguntas sobre os seus documentos e usar os adaptadores desta página.",
     "en": "I cannot do that. I can answer questions about your documents and use the adapters of this page.",
 }
-_BASE_TEMPLATE = "{documents}{history}Pergunta: {input}\nResposta:"
-_BASE_TOKENS = 96  # a pretrained base alone does not know when to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +89,7 @@ class ChatService:
         adapters: AdaptersService,
         options: ChatOptions,
     ) -> None:
-        self._engine = engine
+        self._completion = Completion(engine, options.prompt_format)
         self._router = router
         self._retriever = retriever
         self._adapters = adapters
@@ -159,7 +152,7 @@ class ChatService:
         # A base alone does not understand "no documents": it is asked as if there were no such thing.
         shown = None if live is None or unwanted else ()
         output, held = "", ""
-        for piece in self._generate(run, live, shown):
+        for piece in self._completion.answer(run, live, shown):
             output += piece
             held += piece
             if not ABSTENTION.startswith(output.strip()):
@@ -167,7 +160,7 @@ class ChatService:
                 held = ""
         if held and unwanted and live is not None:
             output, held = "", ""
-            for piece in self._generate(run, None, None):
+            for piece in self._completion.answer(run, None, None):
                 output += piece
                 yield run.shown(piece)
         if held:
@@ -216,7 +209,7 @@ class ChatService:
     ) -> Generator[Event, None, _Tried]:
         """Generate from the passages of one attempt; stops where another attempt will be better."""
         tried = _Tried()
-        pieces = self._generate(run, live, attempt.sources)
+        pieces = self._completion.answer(run, live, attempt.sources)
         for piece in pieces:
             tried.output += piece
             if tried.verdict is Verdict.OPEN:
@@ -233,22 +226,9 @@ class ChatService:
         pieces.close()
         return tried
 
-    def _generate(
-        self, run: Run, live: LiveAdapter | None, sources: tuple[Source, ...] | None
-    ) -> Generator[str, None, None]:
-        """The text for a question with these passages shown; None asks as if documents did not exist."""
-        request = run.request
-        template = live.card.template if live else _BASE_TEMPLATE
-        limit = request.max_tokens or (live.card.max_tokens if live else _BASE_TOKENS)
-        history = request.history if live else ()
-        built = grounded_prompt(template, request.question, sources, history, self._budget(limit))
-        yield from self._stream(run, built.text, live, limit)
-
     def _reply(self, run: Run, live: LiveAdapter) -> Iterator[Event]:
-        limit = run.request.max_tokens or live.card.max_tokens
-        prompt = plain_prompt(live.card.template, run.request.question, self._budget(limit))
         output = ""
-        for item in self._stream(run, prompt, live, limit):
+        for item in self._completion.plain(run, live, run.request.question):
             output += item
             yield run.shown(item)
         text, dropped = keep_honest(output, run.request.question)
@@ -257,12 +237,10 @@ class ChatService:
     def _extract(self, run: Run, live: LiveAdapter) -> Iterator[Event]:
         entities: list[Entity] = []
         dropped = 0
-        limit = run.request.max_tokens or live.card.max_tokens
         for segment in extraction.segments(run.request.question):
             if run.cancel.is_set():
                 break
-            prompt = plain_prompt(live.card.template, segment.text, self._budget(limit))
-            output = "".join(self._stream(run, prompt, live, limit))
+            output = "".join(self._completion.plain(run, live, segment.text))
             parsed = extraction.parse(output, live.card.labels)
             found, missing = extraction.locate(segment, parsed.pairs)
             dropped += missing + parsed.failures
@@ -274,32 +252,6 @@ class ChatService:
             text or "Nenhuma entidade encontrada.", Outcome.EXTRACTED, entities=tuple(entities), dropped=dropped
         )
         yield Answered(answer)
-
-    def _stream(self, run: Run, prompt: str, live: LiveAdapter | None, limit: int) -> Iterator[str]:
-        request = run.request
-        templated = self._options.prompt_format is PromptFormat.TEMPLATE and live is None
-        generation = GenerationRequest(
-            prompt=chat_messages(prompt, request.language) if templated else prompt,
-            adapter=live.version.key if live else None,
-            max_tokens=limit,
-            temperature=request.temperature,
-            seed=request.seed,
-            stop=live.card.stop if live else (() if templated else ("\n",)),
-        )
-        pieces = 0
-        try:
-            for item in self._engine.stream(generation, run.cancel):
-                if isinstance(item, Delta):
-                    pieces += 1
-                    yield item.text
-                elif isinstance(item, Finished):
-                    run.finished(item)
-        except GeneratorExit:  # given up for a better attempt: the work counts all the same
-            run.spent(Usage(self._engine.count_tokens(prompt), pieces))
-            raise
-
-    def _budget(self, completion: int) -> Budget:
-        return Budget(self._engine.context_size - completion - 8, self._engine.count_tokens)
 
 
 def _pin(choice: str) -> Pin | None:

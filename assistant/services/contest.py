@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from assistant.engines.base import Delta, Engine, GenerationRequest
-from assistant.services.adapters import LiveAdapter, files_of
 from assistant.services.evaluation import EvaluationService, System, progress_lines
+from assistant.services.residence import LiveAdapter, files_of
 from assistant.services.tasks import Outputs, Scored, Task
 from assistant.stores.manifests import NO_TEXT, Card, Localized, Version
 from assistant.training.dataset import Example

@@ -29,7 +29,8 @@ from assistant.stores.manifests import (
     check_name,
     write_atomically,
 )
-from assistant.stores.passages import CorpusStats, DocumentRecord, PassageStore
+from assistant.stores.passages import CorpusStats, PassageStore
+from assistant.stores.rows import DocumentRecord
 
 _FILE_NAME = re.compile(r"[\w][\w .,()+-]{0,119}")
 _NO_STATS = CorpusStats(documents=0, refused=0, chunks=0, oldest=None, newest=None)

@@ -20,7 +20,8 @@ from assistant.errors import ConfigurationError, DataError
 from assistant.models.tokens import TokenCounter
 from assistant.services.dataset_files import free_path, place, safe_stem, taken, write_all, write_new, written
 from assistant.stores.cards import faults_of
-from assistant.stores.manifests import AdapterRegistry, Card, Localized, check_name
+from assistant.stores.manifests import WITHOUT_INPUT, Card, Localized, check_name
+from assistant.stores.registry import AdapterRegistry
 from assistant.training.config import Recipe, TrainingSettings, read_recipe
 from assistant.training.drafts import NewAdapter, draft_card, lines_of, recipe_text
 from assistant.training.findings import Severity
@@ -220,7 +221,7 @@ def _check_words(new: NewAdapter) -> None:
     if not all((new.title.pt.strip(), new.title.en.strip(), new.description.pt.strip(), new.description.en.strip())):
         faults.append(Localized("faltam o título ou a descrição", "the title or the description is missing"))
     if new.template is not None and "{input}" not in new.template:
-        faults.append(Localized("prompt.template precisa conter {input}", "prompt.template must contain {input}"))
+        faults.append(WITHOUT_INPUT)
     if faults:
         raise ConfigurationError(
             f"The adapter {new.name} cannot be made: {'; '.join(fault.en for fault in faults)}.",

@@ -6,10 +6,11 @@ Knows who is asked what, and how many at a time; rows and checks are `tasks`', t
 Fields of `extract`: micro_f1, precision, recall (0 to 1), by_class, parse_failures (share of the
 sentences whose output held an item without known label), invented_spans (outputs not in the text;
 they are dropped before anybody sees them), n (sentences), entities, seconds.
-Fields of `reply`: aspect_coverage (mean, 0 to 1), removed_sentences (promises and inventions that
-the check took out), inventions (sentences with a promise, price or contact, and names, that the review
-does not hold, in what a visitor sees) and inventions_raw (the same before the check), chrf (mean against
-the reference, where rows have one), words (mean), distinct_2, n, seconds, outputs.
+Fields of `reply`: aspect_coverage (mean, 0 to 1, over rows that name aspects; absent where none does),
+removed_sentences (promises and inventions that the check took out), inventions (sentences with a promise,
+price or contact, and names, that the review does not hold, in what a visitor sees) and inventions_raw (the
+same before the check), chrf (mean against the reference, where rows have one), words (mean), distinct_2, n,
+seconds, outputs.
 Fields of `chat`: token_f1 (mean over answerable questions, 0 where abstained), answered (share of the
 answerable), false_answers (share of the unanswerable), citation_precision (answers whose quote holds
 the gold answer, over grounded answers), n, seconds.
@@ -27,7 +28,7 @@ from typing import Any
 
 from assistant.engines.base import Engine, GenerationRequest, complete
 from assistant.errors import AdapterBroken
-from assistant.services.adapters import LiveAdapter, files_of
+from assistant.services.residence import LiveAdapter, files_of
 from assistant.services.tasks import Outputs, Task, read_task
 from assistant.stores.manifests import Card
 

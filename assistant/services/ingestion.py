@@ -5,7 +5,6 @@ Knows what is unchanged and what vanished. Refuses to know which files belong to
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,8 +14,9 @@ from assistant.engines.base import Embedder
 from assistant.errors import DocumentRefused, StorageError
 from assistant.retrieval.loading import load
 from assistant.retrieval.splitting import VERSION, Chunk, split
-from assistant.stores.manifests import Localized
-from assistant.stores.passages import DocumentRecord, Draft, PassageStore, Writer
+from assistant.stores.manifests import Localized, sha256_of
+from assistant.stores.passages import Draft, PassageStore, Writer
+from assistant.stores.rows import DocumentRecord
 
 _EMBED_AT_ONCE = 16  # chunks between two progress events
 
@@ -116,8 +116,7 @@ class Ingestion:
     def _digest(self, path: Path) -> str:
         # of the content and of the rules that cut it: new rules make every document new
         try:
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
+            content = sha256_of(path)
         except OSError as error:
             raise StorageError(
                 f"{path} cannot be read: {error}. Check its rights.",

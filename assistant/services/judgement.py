@@ -27,7 +27,8 @@ from assistant.services.contest import Contest, Field, Say
 from assistant.services.tasks import Task, read_task, task_of_examples
 from assistant.services.training import TrainingService
 from assistant.stores.judgements import JudgementStore
-from assistant.stores.manifests import AdapterRegistry, Card, Version
+from assistant.stores.manifests import Card, Version
+from assistant.stores.registry import AdapterRegistry
 from assistant.training import gate
 from assistant.types import AdapterKind
 

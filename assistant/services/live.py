@@ -12,43 +12,26 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from types import MappingProxyType
 
-from assistant.engines.base import AdapterFiles, Engine, LoadFailure
+from assistant.engines.base import Engine
 from assistant.errors import AdapterBroken, AdapterIncompatible, AssistantError
-from assistant.models.prompt_format import fill
 from assistant.routing.router import tried_route
 from assistant.services.request import AskRequest
-from assistant.stores.manifests import AdapterRegistry, Card, Localized, Version
+from assistant.services.residence import LiveAdapter, Residence, stamp
+from assistant.stores.manifests import Localized, Version
+from assistant.stores.registry import AdapterRegistry
 from assistant.types import Route
 
-_PROBE = "Qual é o prazo? O atendimento em São Paulo demorou, conforme o art. 5 da Lei 8.078/1990."
 _TRIES = 5  # a route may be outdated by a change between the decision and its use; then it is asked for again
 _NOT_ACTIVE = Localized(
     "Nenhuma versão está ativa. Treine uma: python -m assistant train ",
     "No version is active. Train one: python -m assistant train ",
 )
 
-Prepare = Callable[[Mapping[str, "LiveAdapter"]], Callable[[], None]]
+Prepare = Callable[[Mapping[str, LiveAdapter]], Callable[[], None]]
 """Learns to route to these adapters, which takes its time; calling the result puts that into service at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class LiveAdapter:
-    """An adapter that may answer: its card and its active version."""
-
-    card: Card
-    version: Version
-
-
-@dataclass(frozen=True, slots=True)
-class _Resident:
-    """A version in the engine. `stamp` tells it from another one that was given the same name later."""
-
-    files: AdapterFiles
-    stamp: tuple[int, int]
 
 
 class LiveAdapters:
@@ -63,9 +46,8 @@ class LiveAdapters:
         self._live: Mapping[str, LiveAdapter] = MappingProxyType({})
         self._notes: dict[str, Localized] = {}
         self._users: Counter[str] = Counter()  # answers being written, by version key
-        self._engine: Engine | None = None
         self._prepare: Prepare | None = None
-        self._resident: dict[str, _Resident] = {}
+        self._residence: Residence | None = None  # there is none before an engine answers
         self._seen: object = None
         self._used = time.monotonic()
         self.refresh()
@@ -96,7 +78,7 @@ class LiveAdapters:
     def attach(self, engine: Engine) -> None:
         """Answer with this engine from now on; what it refuses is noted and not live. The router is left alone."""
         with self._changes:
-            self._engine, self._resident = engine, {}
+            self._residence = Residence(engine)
             self._apply(None)
 
     def route_with(self, prepare: Prepare) -> None:
@@ -134,7 +116,7 @@ class LiveAdapters:
         """Names and times of every card and version: equal as long as nothing has changed. Reads no file."""
         folder = self._registry.folder
         files = sorted([*folder.glob("*/card.toml"), *folder.glob("*/versions/*/manifest.toml")])
-        return [(str(path), _stamp(path)) for path in files]
+        return [(str(path), stamp(path)) for path in files]
 
     def settle(self, quiet_s: float = 0.0) -> bool:
         """Free what nobody needs any more: earlier versions, tried ones. Nothing where the last use is fresh.
@@ -145,9 +127,9 @@ class LiveAdapters:
             with self._lock:
                 needed = {a.version.key for a in self._live.values()} | set(self._users)
             idle = time.monotonic() - self._used >= quiet_s
-            if self._engine is None or not idle or set(self._resident) <= needed:
+            if self._residence is None or not idle or self._residence.keys <= needed:
                 return False
-            self._fill(self._engine, [r.files for key, r in self._resident.items() if key in needed])
+            self._lose(self._residence.load((), needed))
             return True
 
     # Answering
@@ -185,7 +167,7 @@ class LiveAdapters:
         with self._changes:
             card, version = self._registry.card(name), self._registry.version(name, number)
             tried = LiveAdapter(card, version)
-            if version.key not in self._resident:
+            if self._residence is None or version.key not in self._residence.keys:
                 self._check(version)
             for adapter, refusal in self._load([tried]):
                 if adapter == tried:
@@ -243,65 +225,26 @@ class LiveAdapters:
 
     def _load(self, adapters: Iterable[LiveAdapter]) -> list[tuple[LiveAdapter, Localized]]:
         """Make these resident beside whatever answers or is in use; those that the engine refuses, and why."""
-        if self._engine is None:
+        if self._residence is None:
             return []
         wanted = {adapter.version.key: adapter for adapter in adapters}
-        stamps = {key: _stamp(a.version.path / "manifest.toml") for key, a in wanted.items()}
-        if all(key in self._resident and self._resident[key].stamp == stamp for key, stamp in stamps.items()):
+        if self._residence.holds(wanted.values()):
             return []
         with self._lock:
             kept = set(self._users) | {a.version.key for a in self._live.values()}
-        files = {key: r.files for key, r in self._resident.items() if key in kept}
-        files |= {key: files_of(adapter) for key, adapter in wanted.items()}
-        failures = {failure.key: failure for failure in self._fill(self._engine, files.values())}
-        return [(wanted[key], _refusal(failure)) for key, failure in failures.items() if key in wanted]
+        refused = self._residence.load(wanted.values(), kept)
+        self._lose(refused)
+        return [(wanted[key], reason) for key, reason in refused.items() if key in wanted]
 
-    def _fill(self, engine: Engine, files: Iterable[AdapterFiles]) -> tuple[LoadFailure, ...]:
-        """Make exactly these resident."""
-        chosen = {one.key: _Resident(one, _stamp(one.folder / "manifest.toml")) for one in files}
-        failures = engine.set_adapters([resident.files for resident in chosen.values()])
-        refused = {failure.key: _refusal(failure) for failure in failures}
-        self._resident = {key: resident for key, resident in chosen.items() if key not in refused}
-        with self._lock:  # one that answered until now may have been damaged meanwhile
+    def _lose(self, refused: Mapping[str, Localized]) -> None:
+        """What answered until now and is refused answers no more; it may have been damaged meanwhile."""
+        with self._lock:
             lost = {name: refused[a.version.key] for name, a in self._live.items() if a.version.key in refused}
             if lost:
                 self._notes |= lost
                 self._live = MappingProxyType({name: a for name, a in self._live.items() if name not in lost})
-        return failures
 
     def _moved(self, version: Version, hidden: Version) -> None:
         """The folder of a version that may still be in use has another name now."""
-        if version.key in self._resident:
-            files = self._resident[version.key].files
-            moved = replace(files, folder=hidden.path, gguf=hidden.path / files.gguf.name)
-            self._resident[version.key] = replace(self._resident[version.key], files=moved)
-
-
-def files_of(adapter: LiveAdapter) -> AdapterFiles:
-    """What an engine needs to make a version resident."""
-    card, version = adapter.card, adapter.version
-    return AdapterFiles(
-        key=version.key,
-        folder=version.path,
-        gguf=version.path / "adapter.gguf",
-        probe=fill(card.template, text=_PROBE),
-    )
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    """When a file was written, and which one it is; (0, 0) for none. Renaming its folder changes neither."""
-    try:
-        found = path.stat()
-    except OSError:
-        return 0, 0
-    return found.st_mtime_ns, found.st_ino
-
-
-def _refusal(failure: LoadFailure) -> Localized:
-    """The engine's reason, with the way out; reasons of its libraries exist in English only."""
-    name, command = failure.key, f"python -m assistant train {failure.key.partition('@')[0]}"
-    because = f": {failure.reason_pt}" if failure.reason_pt else ""
-    return Localized(
-        f"O motor não carregou {name}{because}. Treine o adaptador de novo: {command}",
-        f"The engine did not load {name}: {failure.reason}. Train the adapter again: {command}",
-    )
+        if self._residence is not None:
+            self._residence.moved(version, hidden)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from assistant.services.memory import Memory, Precision
 from assistant.training.report import DataReport, PreviewItem
 from assistant.types import Answer, Passage, Route, Source
 
@@ -95,6 +96,21 @@ def report_record(name: str, report: DataReport, shown: Sequence[PreviewItem]) -
         "split": asdict(report.split),
         "findings": findings,
         "preview": [asdict(item) for item in shown],
+    }
+
+
+def memory_record(memory: Memory) -> dict[str, Any]:
+    """The fields of `memory`: megabytes by precision, None where not known; `at_least` names lower bounds."""
+    known = memory.weights.megabytes
+    return {
+        "base": memory.base,
+        "title": memory.title,
+        "predicted_mb": {p.value: round(known[p], 1) if p in known else None for p in Precision},
+        "at_least": sorted(memory.weights.least),
+        "note": memory.weights.note.en,
+        "loaded": memory.loaded,
+        "on_gpu": memory.on_gpu,
+        "process_mb": None if memory.process_mb is None else round(memory.process_mb, 1),
     }
 
 

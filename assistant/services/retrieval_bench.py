@@ -16,8 +16,8 @@ from typing import Any
 from assistant.engines.base import Embedder
 from assistant.retrieval import lexical
 from assistant.retrieval.retriever import Retriever
-from assistant.stores.ledger import StoredChunk
 from assistant.stores.passages import PassageStore
+from assistant.stores.rows import StoredChunk
 from assistant.training.formats import read_jsonl, squad_questions
 from assistant.types import Passage
 

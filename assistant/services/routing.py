@@ -21,8 +21,10 @@ from assistant.routing.router import (
     everyday_examples,
     fit_router,
 )
-from assistant.services.adapters import AdaptersService, LiveAdapter
-from assistant.stores.manifests import AdapterRegistry, Card
+from assistant.services.adapters import AdaptersService
+from assistant.services.residence import LiveAdapter
+from assistant.stores.manifests import Card
+from assistant.stores.registry import AdapterRegistry
 from assistant.training.formats import read_jsonl
 from assistant.types import Route, Turn
 

@@ -207,10 +207,10 @@ class ReplyTask:
         checked = [keep_honest(output, row.text) for row, (output,) in zip(self.rows, outputs, strict=True)]
         replies = [reply for reply, _ in checked]
         count = len(self.rows)
-        covered = [evaluate.aspect_coverage(r, aspects) for r, aspects in zip(replies, self._aspects, strict=True)]
+        covered = [evaluate.aspect_coverage(r, known) for r, known in zip(replies, self._aspects, strict=True) if known]
         against = [evaluate.chrf(r, known) for r, known in zip(replies, self._references, strict=True) if known]
         return {
-            "aspect_coverage": round(sum(covered) / count, 4),
+            **({"aspect_coverage": round(sum(covered) / len(covered), 4)} if covered else {}),
             "removed_sentences": sum(removed for _, removed in checked),
             "inventions": sum(_inventions(reply, row) for reply, row in zip(replies, self.rows, strict=True)),
             "inventions_raw": sum(_inventions(raw, row) for (raw,), row in zip(outputs, self.rows, strict=True)),

@@ -15,7 +15,7 @@ from assistant.engines.base import Embedder
 from assistant.routing.evaluation import NONE, evaluate
 from assistant.routing.router import RouterExample, fit_router
 from assistant.services.routing import router_examples
-from assistant.stores.manifests import AdapterRegistry
+from assistant.stores.registry import AdapterRegistry
 
 _FOLDS = 3  # two routers each; a router takes seconds
 

@@ -19,9 +19,10 @@ from assistant.errors import ConfigurationError, StorageError
 from assistant.models.catalog import BaseModel, Source
 from assistant.models.gguf_export import export_adapter_gguf
 from assistant.models.provision import fingerprint, provision_checkpoint, ready_checkpoint
-from assistant.services.adapters import LiveAdapter
 from assistant.services.job_files import Phase
-from assistant.stores.manifests import AdapterRegistry, Manifest, Version, check_name, sha256_of, write_atomically
+from assistant.services.residence import LiveAdapter
+from assistant.stores.manifests import Manifest, Version, check_name, sha256_of, write_atomically
+from assistant.stores.registry import AdapterRegistry
 from assistant.training.config import LoraSettings, Recipe, TrainingSettings, changed, read_recipe
 from assistant.training.dataset import Example, data_hash, split
 from assistant.training.formats import read_examples
@@ -129,7 +130,7 @@ class TrainingService:
         }
         self._open_job(folder, header)
         with (folder / "events.jsonl").open("a", encoding="utf-8", buffering=1) as log:
-            run = TrainingRun(folder, checkpoint, recipe, self._base.target_modules, _reporter(log.write, progress))
+            run = TrainingRun(folder, checkpoint, recipe, self._base.target_modules, event_log(log.write, progress))
             control.phase(Phase.TRAINING)
             trained = run.run(data.train, data.validation, self._base.name, control.should_stop)
         control.phase(Phase.JUDGING)
@@ -244,15 +245,18 @@ def _with_defaults(header: dict[str, Any]) -> dict[str, Any]:
     return header
 
 
-def _reporter(write: Callable[[str], int], progress: Callable[[str], None]) -> Report:
+def event_log(write: Callable[[str], int], progress: Callable[[str], None]) -> Report:
     """Events to the job's log, and one readable line in ten steps."""
+    before: list[int] = []  # steps made before this start; `seconds` of a step counts from this start
 
     def report(event: Step | Validation | Sample) -> None:
         write(json.dumps({"event": type(event).__name__.lower(), **asdict(event)}) + "\n")
+        if isinstance(event, Step) and not before:
+            before.append(event.step - 1)
         if isinstance(event, Validation):
             progress(f"step {event.step}: validation loss {event.loss:.4f}")
         elif isinstance(event, Step) and (event.step % 10 == 0 or event.step == event.steps):
-            left = event.seconds / event.step * (event.steps - event.step)
+            left = event.seconds / (event.step - before[0]) * (event.steps - event.step)
             progress(
                 f"step {event.step}/{event.steps} loss {event.loss:.4f} lr {event.learning_rate:.1e} "
                 f"{event.tokens_per_second:.0f} tokens/s, {left / 60:.0f} min left"

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.errors import CorpusError, IndexMismatch, StorageError
-from assistant.stores import ledger as sql
-from assistant.stores.ledger import REBUILD, DocumentRecord, Ledger, NewChunk, StoredChunk
+from assistant.stores import rows
+from assistant.stores.ledger import REBUILD, SCHEMA, Ledger
+from assistant.stores.rows import DocumentRecord, NewChunk, StoredChunk
 from assistant.stores.upkeep import IndexKeeper
 from assistant.stores.vectors import Floats
 
@@ -74,9 +75,9 @@ class Writer:
         before = [c.chunk_id for c in self._ledger.chunks_of(document.corpus, document.name)]
         chunks = [self._placed(document, position, draft) for position, draft in enumerate(drafts)]
         with self._ledger.transaction() as connection:
-            sql.delete_document(connection, document.corpus, document.name)
-            sql.insert_document(connection, document, chunks)
-            sql.bump(connection)
+            rows.delete_document(connection, document.corpus, document.name)
+            rows.insert_document(connection, document, chunks)
+            rows.bump(connection)
         after = {c.chunk_id for c in chunks}
         self.removed += [c for c in before if c not in after]
         self.added += [c.chunk_id for c in chunks]
@@ -85,9 +86,9 @@ class Writer:
         """Remove a document, its words and vectors; False where it is not indexed."""
         before = [c.chunk_id for c in self._ledger.chunks_of(corpus, name)]
         with self._ledger.transaction() as connection:
-            found = sql.delete_document(connection, corpus, name)
+            found = rows.delete_document(connection, corpus, name)
             if found:
-                sql.bump(connection)
+                rows.bump(connection)
         self.removed += before
         return found
 
@@ -120,7 +121,7 @@ class PassageStore:
         stems: Callable[[str], Sequence[str]],
         chroma_url: str = "",
     ) -> None:
-        self._facts = {"embedder": embedder_name, "dimension": str(dimension), "schema": str(sql.SCHEMA)}
+        self._facts = {"embedder": embedder_name, "dimension": str(dimension), "schema": str(SCHEMA)}
         self._stems = stems
         self._ledger = Ledger(folder / "passages.sqlite")
         self._keeper = IndexKeeper(folder, self._ledger, chroma_url)
@@ -270,12 +271,12 @@ class PassageStore:
 
     def _scan(self, vector: Floats, corpora: Sequence[str] | None, k: int) -> list[Hit]:
         query = np.asarray(vector, np.float32)
-        rows = [(chunk_id, values) for chunk_id, _, values in self._ledger.all_vectors(corpora)]
-        if not rows:
+        found = [(chunk_id, values) for chunk_id, _, values in self._ledger.all_vectors(corpora)]
+        if not found:
             return []
-        scores = np.stack([values for _, values in rows]) @ query
+        scores = np.stack([values for _, values in found]) @ query
         best = np.argsort(-scores, kind="stable")[:k]
-        return [Hit(rows[i][0], float(scores[i])) for i in best]
+        return [Hit(found[i][0], float(scores[i])) for i in best]
 
 
 def _figures(documents: Sequence[DocumentRecord]) -> CorpusStats:
@@ -288,6 +289,3 @@ def _figures(documents: Sequence[DocumentRecord]) -> CorpusStats:
         oldest=dates[0] if dates else None,
         newest=dates[-1] if dates else None,
     )
-
-
-__all__ = ["CorpusStats", "DocumentRecord", "Draft", "Hit", "PassageStore", "StoredChunk", "Writer"]

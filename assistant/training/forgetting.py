@@ -3,7 +3,7 @@
 Knows the mean log-loss of a fixed set of own sentences (general_portuguese.txt: chat, news, recipes,
 letters, school, tales) with and without an adapter. llama.cpp's server tells probabilities of
 generated tokens only, so the same weights are read through their transformers checkpoint: one
-forward pass, seconds. Refuses to know engines and what an adapter is for.
+forward pass, seconds. Refuses to know which engine serves and what an adapter is for.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from assistant.errors import AdapterBroken, ModelUnavailable
+from assistant.engines.loading import load_checkpoint
+from assistant.errors import AdapterBroken
 
 _BATCH = 12  # sentences of one pass: 12 x 40 tokens over 262,144 words take 500 MB in fp32
 
@@ -37,7 +38,7 @@ def general_losses(
     import torch
 
     torch.set_num_threads(1)  # beside a chat or a training, several would wait for each other by spinning
-    model, tokenizer = _load(checkpoint)
+    model, tokenizer = load_checkpoint(checkpoint, {"dtype": torch.bfloat16, "use_safetensors": True})
     batches = list(_batches(tokenizer, sentences or general_sentences()))
     losses: dict[str | None, float] = {None: _mean_loss(model, batches)}
     for name, folder in adapters.items():
@@ -45,24 +46,6 @@ def general_losses(
         losses[name] = _mean_loss(with_adapter, batches)
         model = with_adapter.unload()
     return losses
-
-
-def _load(checkpoint: Path) -> tuple[Any, Any]:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
-    try:
-        model = AutoModelForCausalLM.from_pretrained(str(checkpoint), dtype=torch.bfloat16, use_safetensors=True)
-        return model.eval(), AutoTokenizer.from_pretrained(str(checkpoint), local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        raise ModelUnavailable(
-            f"transformers cannot load {checkpoint} ({error}). Check the memory that is free and the folder "
-            "(`python -m assistant doctor`).",
-            pt=f"O transformers não carrega {checkpoint}. Confira a memória livre e a pasta "
-            "(`python -m assistant doctor`).",
-        ) from error
 
 
 def _with_adapter(model: Any, folder: Path) -> Any:

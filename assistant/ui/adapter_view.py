@@ -9,18 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from assistant.errors import AssistantError
 from assistant.services.adapters import AdapterDetail, AdapterInfo, AdapterState, VersionInfo
 from assistant.stores.activations import Activation
 from assistant.stores.cards import EVERY_CORPUS
-from assistant.ui import formats
+from assistant.ui import figures, formats
 from assistant.ui.markup import Safe, join, tag
 from assistant.ui.texts import Texts
 
 Judgements = Mapping[int, Mapping[str, Any]]  # by version number
 
 _TONES = {AdapterState.LIVE: "chip good", AdapterState.BROKEN: "chip bad"}
-_FIRST_SCORES = ("micro_f1", "aspect_coverage", "token_f1")  # what each kind of adapter is judged by
-_NO_SCORES = ("n", "seconds", "entities")  # of an evaluation: how much and how long, not how good
 _RIVALS = ("live", "few_shot", "base")
 
 
@@ -37,13 +36,13 @@ def _row(adapter: AdapterInfo, t: Texts, chosen: bool) -> Safe:
     meta = [t(f"kind_{adapter.kind}")]
     if adapter.active:
         meta.append(number_of(adapter.active))
-    if score := _first_score(adapter.scores, t):
-        meta.append(score)
+    known_by = figures.lead(adapter.kind, adapter.scores, t)
     return tag(
         "button",
         tag("span", adapter.title.get(t.language), class_="adapter-name"),
         state(adapter.state, t),
         tag("span", " · ".join(meta), class_="adapter-meta"),
+        tag("span", " · ".join(known_by), class_="adapter-figures") if known_by else None,
         tag("span", adapter.note.get(t.language), class_="adapter-note") if adapter.note else None,
         type="button",
         class_="adapter-row",
@@ -106,9 +105,16 @@ def _timeline(shown: AdapterDetail, judgements: Judgements, t: Texts, confirm: i
     back = shown.roll_back_to
     roll_back = _button(t("roll_back_to", n=f"{back:04d}"), "roll_back", 0) if back else None
     head = tag("div", tag("h3", t("versions")), roll_back, class_="section-head")
-    rows = [_version(v, judgements.get(v.number, {}), t, confirm == v.number) for v in reversed(shown.versions)]
+    kind = shown.info.kind
+    known = {v.number: judgements.get(v.number, {}) for v in shown.versions}
+    told = {v.number: " · ".join(figures.listed(kind, _measured(v, known[v.number]), t)) for v in shown.versions}
+    rows = [
+        _version(v, told[v.number], _judged(known[v.number], t), t, confirm == v.number)
+        for v in reversed(shown.versions)
+    ]
     body = tag("ol", *rows, class_="timeline versions") if rows else tag("p", t("no_versions"), class_="quiet")
-    return join(head, body, _delete_adapter(t, confirm == 0) if not shown.card.active else None)
+    about = tag("p", t(f"figures_of_{kind}"), class_="quiet small") if any(told.values()) else None
+    return join(head, about, body, _delete_adapter(t, confirm == 0) if not shown.card.active else None)
 
 
 def _delete_adapter(t: Texts, confirm: bool) -> Safe:
@@ -117,7 +123,13 @@ def _delete_adapter(t: Texts, confirm: bool) -> Safe:
     return tag("div", _button(t("delete_adapter"), "ask_delete", 0, "link"), class_="actions")
 
 
-def _version(version: VersionInfo, judgement: Mapping[str, Any], t: Texts, confirm: bool) -> Safe:
+def _measured(version: VersionInfo, judgement: Mapping[str, Any]) -> Mapping[str, float]:
+    """What was measured when the version was made; where nothing was, what its judgement measured."""
+    found = _mapping(_mapping(judgement.get("systems")).get("candidate"))
+    return version.scores or {key: value for key, value in found.items() if isinstance(value, int | float)}
+
+
+def _version(version: VersionInfo, told: str, judged: Safe | None, t: Texts, confirm: bool) -> Safe:
     made = formats.day(version.created[:10], t) if version.created else ""
     chip = None
     if version.live:
@@ -135,8 +147,8 @@ def _version(version: VersionInfo, judgement: Mapping[str, Any], t: Texts, confi
         "li",
         head,
         tag("p", version.problem.get(t.language), class_="note") if version.problem else None,
-        tag("p", _scores(version.scores, t), class_="version-scores figure"),
-        _judged(judgement, t),
+        tag("p", told or t("no_scores"), class_="version-scores figure"),
+        judged,
         _confirmation(t("delete_version_sure", n=f"{version.number:04d}"), "delete", version.number, t)
         if confirm
         else tag("div", *_actions(version, t), class_="actions"),
@@ -176,20 +188,6 @@ def _button(label: str, action: str, number: int, class_: str = "action strong")
     )
 
 
-def _first_score(scores: Mapping[str, float], t: Texts) -> str:
-    name = next((name for name in _FIRST_SCORES if name in scores), next(iter(scores), ""))
-    return f"{name.replace('_', ' ')} {formats.number(scores[name], t, 3)}" if name else ""
-
-
-def _scores(scores: Mapping[str, float], t: Texts) -> str:
-    parts = [
-        f"{name.replace('_', ' ')} {formats.number(value, t, 3)}"
-        for name, value in scores.items()
-        if name not in _NO_SCORES
-    ]
-    return " · ".join(parts) or t("no_scores")
-
-
 def _judged(judgement: Mapping[str, Any], t: Texts) -> Safe | None:
     """The verdict and the differences with their intervals, as far as the file has them."""
     verdict = _mapping(judgement.get("verdict"))
@@ -212,11 +210,21 @@ def _judged(judgement: Mapping[str, Any], t: Texts) -> Safe | None:
 
 
 def _difference(rival: str, found: Mapping[str, Any], t: Texts) -> str:
-    figures = [found.get(key) for key in ("value", "low", "high")]
-    if not all(isinstance(figure, (int, float)) for figure in figures):
+    interval = [found.get(key) for key in ("value", "low", "high")]
+    if not all(isinstance(figure, (int, float)) for figure in interval):
         return ""
-    value, low, high = (formats.number(float(figure or 0), t, 3) for figure in figures)
+    value, low, high = (formats.points(float(figure or 0), t) for figure in interval)
     return t("judged_difference", rival=t(f"judged_{rival}"), value=value, low=low, high=high)
+
+
+def done(words: str) -> Safe:
+    """What has been done, in words that a screen reader tells, too."""
+    return tag("p", "✓ ", words, class_="done", role="status")
+
+
+def failed(error: AssistantError, t: Texts) -> Safe:
+    """Why something could not be done, and the way out."""
+    return tag("p", error.text(t.language), class_="failure", role="alert")
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

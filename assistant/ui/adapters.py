@@ -21,12 +21,13 @@ from assistant.services.request import AskRequest
 from assistant.ui import adapter_view, comparison, render
 from assistant.ui.adapter_card import CardForm, changes_of
 from assistant.ui.asking import follow
-from assistant.ui.chat import BIND, Session
+from assistant.ui.clicks import BIND
 from assistant.ui.contracts import Assistant, PageOptions
-from assistant.ui.markup import Safe, join, tag
-from assistant.ui.render import View
+from assistant.ui.markup import Safe, tag
 from assistant.ui.runs import Runs
+from assistant.ui.session import Session
 from assistant.ui.texts import Texts, texts
+from assistant.ui.view import View
 from assistant.ui.words import Words
 
 Updates = dict[Any, Any]
@@ -105,6 +106,11 @@ class AdaptersPage:
         gr.on([self._send.click, self._box.submit], self.ask, asked, scratch, trigger_mode="multiple", **asks)
         self._stop.click(self.stop, None, None, **light)
 
+    def after(self, switched: Any) -> None:
+        """Show list and detail again after a change of language; what is typed in the form stays."""
+        seen, quiet = [self._session, self._chosen], {"show_progress": "hidden", "api_visibility": "private"}
+        switched.then(lambda now, chosen: self._painted(texts(now.language), chosen), seen, self.outputs, **quiet)
+
     @property
     def outputs(self) -> list[Any]:
         """Every widget that an event of this page may change."""
@@ -151,7 +157,7 @@ class AdaptersPage:
                     painted |= dict(zip(self._form.widgets, self._form.values(detail.card), strict=True))
                     painted[self._form.note] = ""
         except AssistantError as error:
-            painted[self._note] = _failure(error, t)
+            painted[self._note] = adapter_view.failed(error, t)
         return painted
 
     def _judgements(self, detail: AdapterDetail) -> adapter_view.Judgements:
@@ -236,11 +242,11 @@ class AdaptersPage:
             done = change(chosen.name, t)
         except AssistantError as error:
             after = replace(chosen, confirm=None, overrule=overrule)
-            yield self._painted(t, after, _failure(error, t))
+            yield self._painted(t, after, adapter_view.failed(error, t))
             return
         names = [info.name for info in self._assistant.adapters.list()]
         after = Chosen(chosen.name if chosen.name in names else next(iter(names), ""))
-        yield self._painted(t, after, _said(done), form=after.name != chosen.name)
+        yield self._painted(t, after, adapter_view.done(done), form=after.name != chosen.name)
 
     def save(self, session: Session, chosen: Chosen, *values: Any) -> Updates:
         """The card as it stands in the form."""
@@ -248,8 +254,8 @@ class AdaptersPage:
         try:
             self._assistant.adapters.edit_card(chosen.name, changes_of(values))
         except AssistantError as error:
-            return {self._form.note: _failure(error, t)}
-        return {**self._painted(t, Chosen(chosen.name), form=True), self._form.note: _said(t("card_saved"))}
+            return {self._form.note: adapter_view.failed(error, t)}
+        return {**self._painted(t, Chosen(chosen.name), form=True), self._form.note: adapter_view.done(t("card_saved"))}
 
     # Trying
 
@@ -289,11 +295,3 @@ def _versions(detail: AdapterDetail, t: Texts) -> Any:
     fitting: Sequence[Any] = [v for v in reversed(detail.versions) if v.fits]
     pairs = [(t("version_live", n=f"{v.number:04d}") if v.live else f"{v.number:04d}", str(v.number)) for v in fitting]
     return gr.update(choices=pairs, value=pairs[0][1] if pairs else None)
-
-
-def _said(words: str) -> Safe:
-    return tag("p", "✓ ", words, class_="done", role="status")
-
-
-def _failure(error: AssistantError, t: Texts) -> Safe:
-    return join(tag("p", error.text(t.language), class_="failure", role="alert"))

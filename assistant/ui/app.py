@@ -21,10 +21,12 @@ import gradio as gr
 
 from assistant.errors import ConfigurationError
 from assistant.ui.adapters import AdaptersPage
-from assistant.ui.chat import BIND, ChatPage, Session
+from assistant.ui.chat import ChatPage
+from assistant.ui.clicks import BIND
 from assistant.ui.contracts import Assistant, PageOptions
 from assistant.ui.corpora import CorporaPage
 from assistant.ui.markup import Safe, tag
+from assistant.ui.session import Session
 from assistant.ui.system import SystemPage
 from assistant.ui.texts import LANGUAGES, Texts, texts
 from assistant.ui.theme import Calm
@@ -56,7 +58,7 @@ def build_ui(assistant: Assistant, options: PageOptions | None = None) -> Any:
         language = gr.BrowserState("", storage_key="assistant-language", secret="assistant")  # noqa: S106
         header = gr.HTML(elem_id="header", js_on_load=BIND, apply_default_css=False)
         words.follow(header, _header)
-        chat, adapters = _tabs(assistant, options, words, session)
+        chat, adapters, system = _tabs(assistant, options, words, session)
         parts = list(dict.fromkeys([*words.components, *chat.outputs]))
 
         def paint(now: Session) -> dict[Any, Any]:
@@ -73,7 +75,9 @@ def build_ui(assistant: Assistant, options: PageOptions | None = None) -> Any:
 
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
         blocks.load(load, [visitor, language], [*parts, visitor], **quiet)
-        header.select(switch, [session], [*parts, language], **quiet)
+        switched = header.select(switch, [session], [*parts, language], **quiet)
+        adapters.after(switched)
+        system.after(switched)
         chat.wire()
         blocks.unload(chat.leave)
         blocks.unload(adapters.leave)
@@ -81,14 +85,17 @@ def build_ui(assistant: Assistant, options: PageOptions | None = None) -> Any:
     return blocks
 
 
-def _tabs(assistant: Assistant, options: PageOptions, words: Words, session: Any) -> tuple[ChatPage, AdaptersPage]:
+def _tabs(
+    assistant: Assistant, options: PageOptions, words: Words, session: Any
+) -> tuple[ChatPage, AdaptersPage, SystemPage]:
     chat = ChatPage(assistant, options, words, session)
     adapters = AdaptersPage(assistant, options, words, session)
+    system = SystemPage(assistant, options, words, session)
     pages: dict[str, Page] = {
         "tab_corpora": CorporaPage(assistant, words, session),
         "tab_adapters": adapters,
         "tab_training": TrainingPage(assistant, words, session),
-        "tab_system": SystemPage(assistant, options, words, session),
+        "tab_system": system,
     }
     with gr.Tabs(elem_id="pages"):
         with words.label(gr.Tab(words.t("tab_chat"), id="tab_chat"), label="tab_chat"):
@@ -97,7 +104,7 @@ def _tabs(assistant: Assistant, options: PageOptions, words: Words, session: Any
             tab = words.label(gr.Tab(words.t(name), id=name), label=name)
             with tab, gr.Column(elem_classes="page"):
                 page.build(tab)
-    return chat, adapters
+    return chat, adapters, system
 
 
 def _merged(first: dict[Any, Any], second: dict[Any, Any]) -> dict[Any, Any]:

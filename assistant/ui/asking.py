@@ -14,8 +14,8 @@ from assistant.errors import AssistantError, InputRejected
 from assistant.services.request import AskRequest
 from assistant.stores.conversations import Exchange
 from assistant.types import Answered, Event, Retrieved, Routed, Turn
-from assistant.ui.render import Progress
 from assistant.ui.texts import Texts
+from assistant.ui.view import Progress
 
 _REPAINT_S = 0.04  # 25 repaints a second look continuous; more only cost the server
 

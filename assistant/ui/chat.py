@@ -1,14 +1,15 @@
 """The page "Conversa": widgets, and what each event does.
 
-Knows the widgets and the visitor's session value. Refuses to know how anything looks (render,
-sources, comparison) or how an answer comes about (asking). Nothing a browser sends is trusted:
-choices are checked again here, conversations by their owner in the store.
+Knows the thread, the list and the sources, and what each event makes of the visitor's session. Refuses to
+know how anything looks (render, sources, comparison, conversation_list), how an answer comes about (asking)
+and where a question is written (composer). Nothing a browser sends is trusted: choices are checked again
+here, conversations by their owner in the store.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -18,27 +19,19 @@ import gradio as gr
 from assistant.errors import AssistantError
 from assistant.services.request import AskRequest
 from assistant.stores.conversations import Exchange
-from assistant.ui import comparison, render, sources
+from assistant.ui import comparison, conversation_list, render, sources
 from assistant.ui.asking import Order, follow, to_request
+from assistant.ui.clicks import BIND
+from assistant.ui.composer import Composer
 from assistant.ui.contracts import Assistant, PageOptions
-from assistant.ui.render import Progress, View
 from assistant.ui.runs import Run, Runs
-from assistant.ui.texts import Texts, texts
+from assistant.ui.session import Session
+from assistant.ui.texts import texts
+from assistant.ui.view import Progress, View
+from assistant.ui.welcome import welcome
 from assistant.ui.words import Words
 
-BIND = "assistantBind(element, trigger, watch);"
 Updates = dict[Any, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One visitor's page. `editing`: the next question replaces the last exchange."""
-
-    visitor: str = ""
-    language: str = "pt"
-    conversation: str | None = None
-    exchanges: tuple[Exchange, ...] = ()
-    editing: bool = False
 
 
 class ChatPage:
@@ -49,6 +42,7 @@ class ChatPage:
         self._options = options
         self._words = words
         self._session = session
+        self._composer = Composer(assistant, words)
         self._runs = Runs()
 
     def build(self) -> None:
@@ -62,25 +56,9 @@ class ChatPage:
                     self._past = gr.HTML(js_on_load=BIND, elem_id="past", apply_default_css=False)
                     self._live = gr.HTML(js_on_load=BIND, elem_id="live", apply_default_css=False)
                     self._compared = gr.HTML(js_on_load=BIND, elem_id="compared", apply_default_css=False)
-                self._build_composer()
+                self._composer.build()
             with gr.Column(elem_id="aside"):
                 self._panel = gr.HTML(js_on_load=BIND, elem_id="sources", apply_default_css=False)
-
-    def _build_composer(self) -> None:
-        words = self._words
-        with gr.Column(elem_id="composer"):
-            self._note = gr.HTML(elem_id="note", apply_default_css=False)
-            box = gr.Textbox(lines=1, max_lines=8, container=False, elem_id="box", show_label=False, autofocus=True)
-            self._box = words.label(box, label="question", placeholder="question_hint")
-            with gr.Row(elem_id="choices"):
-                self._adapter = words.follow(
-                    gr.Dropdown(elem_id="adapter", min_width=140, filterable=False), self._adapter_choices
-                )
-                self._corpora = words.follow(
-                    gr.Dropdown(elem_id="corpora", min_width=140, filterable=False), self._corpora_choices
-                )
-                self._send = words.label(gr.Button(variant="primary", elem_id="send", min_width=88), value="send")
-                self._stop = words.label(gr.Button(visible=False, elem_id="stop", min_width=88), value="stop")
 
     def wire(self) -> None:
         """Connect the events. Answers share one queue, so that visitors stream side by side."""
@@ -92,12 +70,13 @@ class ChatPage:
             "trigger_mode": "multiple",
         }
         light = {**quiet, "queue": False}
-        choices = [self._session, self._adapter, self._corpora]
-        gr.on([self._send.click, self._box.submit], self.send, [self._box, *choices], self.outputs, **asks)
+        composer = self._composer
+        choices = [self._session, composer.adapter, composer.corpora]
+        gr.on([composer.send.click, composer.box.submit], self.send, [composer.box, *choices], self.outputs, **asks)
         gr.on([self._past.submit, self._live.submit], self.again, choices, self.outputs, **asks)
         self._live.option_select(self.compare, choices, self.outputs, **asks)
         self._compared.clear(self.close_comparison, None, self.outputs, **light)
-        self._stop.click(self.stop, None, None, **light)
+        composer.stop.click(self.stop, None, None, **light)
         gr.on([self._past.select, self._live.select], self.open_source, [self._session], self.outputs, **light)
         gr.on([self._past.like, self._live.like], self.rate, [self._session], self.outputs, **light)
         self._live.edit(self.edit, [self._session], self.outputs, **light)
@@ -109,8 +88,7 @@ class ChatPage:
     def outputs(self) -> list[Any]:
         """Every widget that an event of this page may change."""
         return [
-            self._session, self._list, self._past, self._live, self._compared, self._panel,
-            self._note, self._box, self._send, self._stop,
+            self._session, self._list, self._past, self._live, self._compared, self._panel, *self._composer.outputs,
         ]  # fmt: skip
 
     def paint(self, session: Session) -> Updates:
@@ -121,11 +99,11 @@ class ChatPage:
             self._session: session,
             self._list: self._listed(session),
             self._past: render.history(session.exchanges[:-1], view),
-            self._live: render.exchange(exchange, last, view, last=True) if exchange else render.welcome(view.t),
+            self._live: render.exchange(exchange, last, view, last=True) if exchange else welcome(view.t),
             self._panel: sources.panel_of(exchange, view.t, last),
             self._compared: "",
-            self._note: "",
-            **self._idle(),
+            self._composer.note: "",
+            **self._composer.idle(),
         }
 
     def leave(self, request: gr.Request) -> None:
@@ -155,14 +133,14 @@ class ChatPage:
     def _ask(self, order: Order, session: Session, request: gr.Request) -> Iterator[Updates]:
         t, kept = texts(session.language), session.exchanges[: order.at]
         try:
-            ask = to_request(order, kept, self._known(), self._options.max_question_chars, t)
+            ask = to_request(order, kept, self._composer.known(), self._options.max_question_chars, t)
         except AssistantError as error:
-            yield {self._note: render.note(error.text(session.language))}
+            yield self._composer.said(error.text(session.language))
             return
         key = str(request.session_hash)
         run = self._runs.start(key)
         if run is None:
-            yield {self._note: render.note(t("busy"))}
+            yield self._composer.said(t("busy"))
             return
         try:
             yield from self._stream(ask, replace(session, exchanges=kept, editing=False), run)
@@ -175,7 +153,7 @@ class ChatPage:
             self._past: render.history(session.exchanges, view),
             self._live: render.progress(Progress(ask.question), view),
             self._panel: sources.panel((), view.t, empty="searching"),
-            **{self._compared: "", self._note: "", self._box: "", **self._working()},
+            **{self._compared: "", self._composer.note: "", self._composer.box: "", **self._composer.working()},
         }
         for state in follow(ask.question, partial(self._assistant.chat.ask, ask, run.cancel), view.t):
             if isinstance(state, Exchange):
@@ -213,48 +191,48 @@ class ChatPage:
         if at < 0 or event._data.get("turn") != at:
             return
         answer = session.exchanges[at].answer
-        chosen = answer.route.adapter if answer and answer.route.adapter in self._known()[0] else None
+        chosen = answer.route.adapter if answer and answer.route.adapter in self._composer.known()[0] else None
         order = Order(
             session.exchanges[at].question, chosen or "auto", "all" if corpora == "none" else str(corpora), at
         )
         key, t = str(request.session_hash), texts(session.language)
         run = self._runs.start(key)
         if run is None:
-            yield {self._note: render.note(t("busy"))}
+            yield self._composer.said(t("busy"))
             return
         try:
-            ask = to_request(order, (), self._known(), self._options.max_question_chars, t)
-            yield self._working()
+            ask = to_request(order, (), self._composer.known(), self._options.max_question_chars, t)
+            yield self._composer.working()
             for markup in comparison.run(self._assistant.chat, ask, self._view(session), run):
                 if not run.abandoned:
                     yield {self._compared: markup}
             if not run.abandoned:
-                yield self._idle()
+                yield self._composer.idle()
         finally:
             self._runs.finish(key, run)
 
     def close_comparison(self, request: gr.Request) -> Updates:
         """Take the comparison away; stop it if it is still being written."""
         self._runs.abandon(str(request.session_hash))
-        return {self._compared: "", **self._idle()}
+        return {self._compared: "", **self._composer.idle()}
 
     # Reading, rating, changing
 
     def open_source(self, session: Session, event: gr.EventData) -> Updates:
         """Show the sources of one turn, the clicked marker's one open."""
         turn, marker = event._data.get("turn"), event._data.get("marker")
-        exchange = _at(session, turn)
+        exchange = session.at(turn)
         if exchange is None or exchange.answer is None:
-            return {self._note: gr.skip()}
+            return {self._composer.note: gr.skip()}
         number = marker if isinstance(marker, int) else None
         return {self._panel: sources.panel_of(exchange, texts(session.language), turn, number)}
 
     def rate(self, session: Session, event: gr.EventData) -> Updates:
         """Keep a thumb; a second click takes it back."""
         turn, value = event._data.get("turn"), event._data.get("value")
-        exchange = _at(session, turn)
+        exchange = session.at(turn)
         if exchange is None or value not in (-1, 0, 1):
-            return {self._note: gr.skip()}
+            return {self._composer.note: gr.skip()}
         rated = list(session.exchanges)
         rated[turn] = replace(exchange, feedback=value)
         session = replace(session, exchanges=tuple(rated))
@@ -266,12 +244,12 @@ class ChatPage:
     def edit(self, session: Session) -> Updates:
         """Put the last question back into the composer."""
         if not session.exchanges:
-            return {self._note: gr.skip()}
+            return {self._composer.note: gr.skip()}
         t = texts(session.language)
         return {
             self._session: replace(session, editing=True),
-            self._box: session.exchanges[-1].question,
-            self._note: render.note(t("editing")),
+            self._composer.box: session.exchanges[-1].question,
+            **self._composer.said(t("editing")),
         }
 
     def new(self, session: Session, request: gr.Request) -> Updates:
@@ -285,7 +263,7 @@ class ChatPage:
         try:
             exchanges = self._assistant.conversations.load(session.visitor, wanted)
         except AssistantError as error:
-            return {self._note: render.note(error.text(session.language)), self._list: self._listed(session)}
+            return {**self._composer.said(error.text(session.language)), self._list: self._listed(session)}
         self._runs.abandon(str(request.session_hash))
         return self.paint(Session(session.visitor, session.language, wanted, exchanges))
 
@@ -295,7 +273,7 @@ class ChatPage:
         try:
             self._assistant.conversations.delete(session.visitor, gone)
         except AssistantError as error:
-            return {self._note: render.note(error.text(session.language)), self._list: self._listed(session)}
+            return {**self._composer.said(error.text(session.language)), self._list: self._listed(session)}
         return self.new(session, request) if gone == session.conversation else {self._list: self._listed(session)}
 
     # What the widgets show
@@ -304,32 +282,7 @@ class ChatPage:
         titles = {a.name: a.title.get(session.language) for a in self._assistant.adapters.list() if a.compatible}
         return View(texts(session.language), datetime.now().astimezone().date(), titles)
 
-    def _known(self) -> tuple[set[str], set[str]]:
-        adapters = {a.name for a in self._assistant.adapters.list() if a.compatible}
-        return adapters, {c.card.name for c in self._assistant.corpora.list()}
-
     def _listed(self, session: Session) -> str:
         saved = self._assistant.conversations.list(session.visitor) if session.visitor else ()
-        return render.conversations(saved, session.conversation, datetime.now().astimezone(), texts(session.language))
-
-    def _working(self) -> Updates:
-        return {self._send: gr.update(visible=False), self._stop: gr.update(visible=True)}
-
-    def _idle(self) -> Updates:
-        return {self._send: gr.update(visible=True), self._stop: gr.update(visible=False)}
-
-    def _adapter_choices(self, t: Texts) -> Any:
-        usable = [(a.title.get(t.language), a.name) for a in self._assistant.adapters.list() if a.compatible]
-        choices = [(t("adapter_auto"), "auto"), *usable, (t("adapter_none"), "none")]
-        return gr.update(label=t("adapter"), choices=choices, value="auto")
-
-    def _corpora_choices(self, t: Texts) -> Any:
-        found = [(c.card.title.get(t.language), c.card.name) for c in self._assistant.corpora.list()]
-        choices = [(t("corpora_all"), "all"), *found, (t("corpora_none"), "none")]
-        return gr.update(label=t("corpora"), choices=choices, value="all")
-
-
-def _at(session: Session, turn: object) -> Exchange | None:
-    if not isinstance(turn, int) or isinstance(turn, bool) or not 0 <= turn < len(session.exchanges):
-        return None
-    return session.exchanges[turn]
+        now = datetime.now().astimezone()
+        return conversation_list.listing(saved, session.conversation, now, texts(session.language))

@@ -14,10 +14,11 @@ from assistant.stores.conversations import Exchange
 from assistant.types import Outcome
 from assistant.ui import entities, formats, render
 from assistant.ui.asking import follow
+from assistant.ui.clicks import button
 from assistant.ui.contracts import Chat
 from assistant.ui.markup import Safe, tag
-from assistant.ui.render import Progress, View
 from assistant.ui.runs import Run
+from assistant.ui.view import Progress, View
 
 State = Progress | Exchange | None
 
@@ -59,9 +60,7 @@ def run(chat: Chat, request: AskRequest, view: View, run: Run) -> Iterator[Safe]
 def markup(question: str, states: Mapping[str, State], view: View) -> Safe:
     """The four columns as far as they are."""
     t = view.t
-    head = tag(
-        "div", tag("h2", t("comparison")), render.button(t("close_comparison"), "clear"), class_="comparison-head"
-    )
+    head = tag("div", tag("h2", t("comparison")), button(t("close_comparison"), "clear"), class_="comparison-head")
     columns = [
         tag("section", tag("h3", t(c.title)), *body(states.get(c.title), view), class_="compared", data_column=c.title)
         for c in COLUMNS

@@ -20,6 +20,7 @@ from assistant.services.ingestion import Progress
 from assistant.services.intake import Intake
 from assistant.services.job_events import Event as JobEvent
 from assistant.services.job_files import Job
+from assistant.services.memory import Memory
 from assistant.services.request import AskRequest
 from assistant.stores.activations import By
 from assistant.stores.cards import CardChanges
@@ -251,6 +252,11 @@ class Assistant(Protocol):
     @property
     def doctor(self) -> Callable[[], Sequence[CheckLine]]:
         """Checks of the whole installation."""
+        ...
+
+    @property
+    def memory(self) -> Callable[[], Memory]:
+        """What the base takes in each precision, and what this process takes."""
         ...
 
 

@@ -16,9 +16,10 @@ from assistant.services.corpora import Corpus, unknown_corpus
 from assistant.services.ingestion import Progress, Stage
 from assistant.types import Passage, Source
 from assistant.ui import formats, render, sources
-from assistant.ui.chat import BIND, Session
+from assistant.ui.clicks import BIND
 from assistant.ui.contracts import Assistant
 from assistant.ui.markup import Safe, join, tag
+from assistant.ui.session import Session
 from assistant.ui.texts import Texts, texts
 from assistant.ui.words import Words
 

@@ -9,6 +9,7 @@ from datetime import date
 
 from assistant.ui.texts import Texts
 
+NO_BREAK = "\u00a0"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -16,6 +17,16 @@ def number(value: float, t: Texts, decimals: int = 0) -> str:
     """1234.5 as "1.234,5" in Portuguese and "1,234.5" in English."""
     english = f"{value:,.{decimals}f}"
     return english if t.language == "en" else english.translate(str.maketrans(",.", ".,"))
+
+
+def percent(share: float, t: Texts) -> str:
+    """0.843 as "84,3 %" in Portuguese, with a space that no line breaks at, and "84.3%" in English."""
+    return f"{number(100 * share, t, 1)}{'' if t.language == 'en' else NO_BREAK}%"
+
+
+def points(difference: float, t: Texts) -> str:
+    """A difference of shares, 0.031, as "+3,1": percentage points with their sign."""
+    return f"{'+' if difference > 0 else ''}{number(100 * difference, t, 1)}"
 
 
 def day(as_of: str | None, t: Texts) -> str:

@@ -1,91 +1,23 @@
-"""A turn of the conversation as markup: question, badge, answer, outcome.
+"""A turn of the conversation as markup: question, answer, outcome, and what can be done with them.
 
 Pure functions from the project's types to `Safe` markup. Refuses to know Gradio, services and state.
-Clicks travel as `data-event` attributes that page.js turns into events of the component.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Sequence
 
-from assistant.stores.conversations import Conversation, Exchange
-from assistant.types import Answer, Outcome, Route, RouteOrigin, Source
+from assistant.stores.conversations import Exchange
+from assistant.types import Answer, Outcome, Source
 from assistant.ui import entities, formats
+from assistant.ui.badge import badge, chooser
+from assistant.ui.clicks import button
 from assistant.ui.markup import Safe, join, tag
 from assistant.ui.texts import Texts
+from assistant.ui.view import Progress, View
 
 _MARKER = re.compile(r"\[(\d{1,2})\]")
-
-EXAMPLES = (
-    ("example_fact", "Qual o planeta com mais luas no sistema solar?"),
-    (
-        "example_law",
-        "conforme autoriza o art. 4.o, da Lei de Introdução às Normas do Direito Brasileiro, com redação "
-        "determinada pela Lei 12.376/2010 (Dec.-lei 4.657/1942).",
-    ),
-    (
-        "example_review",
-        "Horrível! Restaurante vazio e o atendimento ainda demora. Pedi um frango e veio com gosto de peixe. Nojo!",
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What the words of a turn depend on besides the turn: language, day, titles by adapter name.
-
-    `adapters` holds those that can be chosen, in order.
-    """
-
-    t: Texts
-    today: date
-    adapters: Mapping[str, str]
-
-    def title(self, adapter: str | None) -> str:
-        """An adapter's title; the base model's where there is none."""
-        return self.t("badge_base") if adapter is None else self.adapters.get(adapter, adapter)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """An answer under way: what has arrived so far."""
-
-    question: str
-    route: Route | None = None
-    sources: tuple[Source, ...] | None = None
-    text: str = ""
-
-
-def button(label: str, event: str, *, class_: str = "", **data: str | int | None) -> Safe:
-    """A button whose click the component receives as `event` with the given data."""
-    fields = {f"data_{key}": value for key, value in data.items()}
-    return tag("button", label, type="button", class_=class_ or "link", data_event=event, **fields)
-
-
-def welcome(t: Texts) -> Safe:
-    """The empty state: three questions that run on click."""
-    cards = [
-        tag(
-            "button",
-            tag("span", t(title), class_="card-title"),
-            tag("span", question, class_="card-text"),
-            type="button",
-            class_="example",
-            data_event="submit",
-            data_question=question,
-        )
-        for title, question in EXAMPLES
-    ]
-    return tag(
-        "section",
-        tag("h1", t("welcome")),
-        tag("p", t("welcome_text"), class_="quiet"),
-        tag("div", *cards, class_="examples"),
-        class_="welcome",
-    )
 
 
 def note(message: str) -> Safe:
@@ -123,82 +55,12 @@ def progress(state: Progress, view: View) -> Safe:
     return tag("article", _question(state.question, t), head, body, class_="turn", aria_live="polite", aria_busy="true")
 
 
-def badge(route: Route, view: View) -> Safe:
-    """Who answers and why, in words; the scores appear on hover or focus."""
-    state, words = _route_words(route, view)
-    score = formats.number(route.score, view.t, 2)
-    shown = [tag("span", view.title(route.adapter), class_="badge-name"), tag("span", words, class_="badge-why")]
-    if route.origin is not RouteOrigin.PINNED:
-        shown.append(tag("span", score, class_="badge-score"))
-    opener = tag(
-        "button", tag("span", class_="dot", aria_hidden="true"), *shown, type="button", class_=f"badge {state}"
-    )
-    return tag("div", opener, _scores(route, view), class_="badge-box")
-
-
-def badge_state(route: Route) -> str:
-    """chosen, pinned, none (no adapter fits, the base answers) or out (the default adapter answers)."""
-    if route.origin is RouteOrigin.PINNED:
-        return "pinned"
-    if route.adapter is None:
-        return "none"
-    return "out" if route.rejected or route.origin is RouteOrigin.FALLBACK else "chosen"
-
-
-def _route_words(route: Route, view: View) -> tuple[str, str]:
-    state = badge_state(route)
-    if state != "chosen":
-        return state, view.t(f"badge_{state}")
-    if route.origin is RouteOrigin.FOLLOW_UP:
-        return state, view.t("badge_follow_up")
-    return state, route.reason
-
-
-def _scores(route: Route, view: View) -> Safe:
-    t = view.t
-    rows = [
-        tag(
-            "li",
-            tag("span", view.title(name)),
-            tag("meter", min="0", max="1", value=f"{min(max(score, 0.0), 1.0):.3f}", aria_hidden="true"),
-            tag("span", formats.number(score, t, 2), class_="figure"),
-        )
-        for name, score in sorted(route.scores.items(), key=lambda pair: -pair[1])
-    ]
-    return tag(
-        "div",
-        tag("strong", t("scores")),
-        tag("p", route.reason) if route.reason else None,
-        tag("ul", *rows) if rows else None,
-        tag("p", t("threshold", value=formats.number(route.threshold, t, 2)), class_="quiet"),
-        class_="scores",
-        role="tooltip",
-    )
-
-
-def _chooser(route: Route, index: int, view: View) -> Safe:
-    t = view.t
-    pairs = [("", t("change_short")), ("auto", t("adapter_auto")), *view.adapters.items(), ("none", t("adapter_none"))]
-    options = [tag("option", label, value=value) for value, label in pairs]
-    return tag(
-        "select",
-        *options,
-        class_="chooser",
-        aria_label=t("change"),
-        data_event="submit",
-        data_turn=index,
-        data_field="adapter",
-    )
-
-
 def _question(text: str, t: Texts) -> Safe:
     return tag("div", tag("span", t("you"), class_="for-readers"), tag("div", text, class_="bubble"), class_="question")
 
 
 def _answer(answer: Answer, index: int, view: View, last: bool) -> Safe:
-    head = tag(
-        "div", badge(answer.route, view), _chooser(answer.route, index, view) if last else None, class_="answer-head"
-    )
+    head = tag("div", badge(answer.route, view), chooser(index, view) if last else None, class_="answer-head")
     return tag(
         "div",
         tag("span", view.t("answer"), class_="for-readers"),
@@ -312,28 +174,3 @@ def _marked(text: str, sources: Sequence[Source], turn: int | None = None, t: Te
         ]  # fmt: skip
         position = match.end()
     return join(*parts, text[position:])
-
-
-def conversations(items: Sequence[Conversation], current: str | None, now: datetime, t: Texts) -> Safe:
-    """The list, grouped into today, yesterday and before, in the machine's time zone."""
-    if not items:
-        return tag("p", t("no_conversations"), class_="quiet")
-    groups: dict[str, list[Safe]] = {}
-    for item in items:
-        days = (now.date() - datetime.fromisoformat(item.updated).astimezone(now.tzinfo).date()).days
-        group = "today" if days <= 0 else "yesterday" if days == 1 else "before"
-        groups.setdefault(group, []).append(_conversation(item, item.id == current, t))
-    return join(*(join(tag("h3", t(group)), tag("ul", *rows)) for group, rows in groups.items()))
-
-
-def _conversation(item: Conversation, current: bool, t: Texts) -> Safe:
-    opener = tag(
-        "button", item.title, type="button", class_="conversation", title=item.title,
-        aria_current="true" if current else None, data_event="select", data_id=item.id,
-    )  # fmt: skip
-    label = t("delete_conversation", title=item.title)
-    remover = tag(
-        "button", "×", type="button", class_="remove", aria_label=label, title=label,
-        data_event="delete", data_id=item.id,
-    )  # fmt: skip
-    return tag("li", opener, remover)

@@ -1,6 +1,6 @@
-"""The page "Sistema": engine, base, memory, versions, the doctor's findings, licences.
+"""The page "Sistema": engine, base, speed, memory, versions, the doctor's findings, licences.
 
-Refuses to repair anything: each finding names its remedy.
+Knows where each fact is from. Refuses to repair anything: each finding names its remedy.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ import gradio as gr
 
 from assistant.errors import AssistantError
 from assistant.models.catalog import catalog
-from assistant.ui import formats
-from assistant.ui.chat import BIND, Session
+from assistant.services.adapters import AdapterState
+from assistant.stores.conversations import Exchange
+from assistant.ui import formats, memory_view
+from assistant.ui.clicks import BIND
 from assistant.ui.contracts import Assistant, CheckLine, PageOptions
 from assistant.ui.markup import Safe, join, tag
+from assistant.ui.session import Session
 from assistant.ui.texts import Texts, texts
 from assistant.ui.words import Words
 
@@ -36,24 +39,38 @@ class SystemPage:
     def build(self, tab: Any) -> None:
         """Place the widgets and connect them."""
         words = self._words
-        facts = words.follow(gr.HTML(js_on_load=BIND, apply_default_css=False, elem_id="facts"), self._facts)
-        run = words.label(gr.Button(size="sm", elem_id="run-checks"), value="run_checks")
+        self._shown = [
+            gr.HTML(js_on_load=BIND, apply_default_css=False, elem_id="facts"),
+            gr.HTML(apply_default_css=False, elem_id="memory"),
+        ]
         checks = words.follow(gr.HTML(apply_default_css=False, elem_id="checks"), _hint)
+        run = words.label(gr.Button(size="sm", elem_id="run-checks"), value="run_checks")
         words.follow(gr.HTML(apply_default_css=False, elem_id="licences"), self._licences)
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        tab.select(lambda s: self._facts(texts(s.language)), [self._session], [facts], **quiet)
+        tab.select(self.show, [self._session], self._shown, **quiet)
         run.click(self._check, [self._session], [checks], **quiet)
 
-    def _facts(self, t: Texts) -> Safe:
+    def after(self, switched: Any) -> None:
+        """Show the page again after a change of language."""
+        switched.then(self.show, [self._session], self._shown, show_progress="hidden", api_visibility="private")
+
+    def show(self, session: Session) -> tuple[Safe, Safe]:
+        """The facts as they are now, and the table of memory."""
+        t = texts(session.language)
+        return self._facts(session, t), memory_view.table(self._assistant.memory(), t)
+
+    def _facts(self, session: Session, t: Texts) -> Safe:
         import psutil
 
         memory = psutil.virtual_memory()
-        used = psutil.Process().memory_info().rss
         free = t("memory_free", free=formats.size(memory.available, t), total=formats.size(memory.total, t))
+        live = [a.title.get(t.language) for a in self._assistant.adapters.list() if a.state is AdapterState.LIVE]
         facts = {
             "engine": self._options.engine,
             "base_model": self._options.base_title,
-            "memory": f"{formats.size(used, t)} · {free}",
+            "adapters_loaded": " · ".join(live) or t("no_adapters_loaded"),
+            "last_answer": speed(session.exchanges, t),
+            "memory": free,
             "processors": formats.number(os.cpu_count() or 1, t),
             "library_versions": " · ".join(_versions()),
         }
@@ -77,6 +94,19 @@ class SystemPage:
         line = t("licence_of", title=own[0], licence=own[1])
         notice = tag("p", own[2], class_="quiet") if own[2] else None
         return tag("section", tag("h2", t("licences")), tag("p", line), notice)
+
+
+def speed(exchanges: Sequence[Exchange], t: Texts) -> str:
+    """Tokens a second of the last answer that wrote any, from the end of the search to the end of the answer."""
+    answer = next((e.answer for e in reversed(exchanges) if e.answer and e.answer.usage.completion_tokens), None)
+    if answer is None:
+        return t("no_last_answer")
+    timings, tokens = answer.timings, answer.usage.completion_tokens
+    spent = timings.total - timings.route - timings.retrieve
+    if spent <= 0:
+        return t("no_last_answer")
+    rate = formats.number(1000 * tokens / spent, t, 1)
+    return t("last_answer_speed", rate=rate, n=formats.number(tokens, t), time=formats.seconds(spent, t))
 
 
 def findings(checks: Sequence[CheckLine], t: Texts) -> Safe:

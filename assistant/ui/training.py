@@ -18,9 +18,10 @@ from assistant.errors import AssistantError
 from assistant.services.job_files import Job
 from assistant.training.fields import DEFAULT_PRESET, PRESETS
 from assistant.ui import render
-from assistant.ui.chat import BIND, Session
+from assistant.ui.clicks import BIND
 from assistant.ui.contracts import Assistant, Jobs
 from assistant.ui.markup import Safe
+from assistant.ui.session import Session
 from assistant.ui.texts import Texts, texts
 from assistant.ui.training_data import DataStep
 from assistant.ui.training_fields import field_widgets, filled, wanted

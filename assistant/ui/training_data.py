@@ -19,9 +19,9 @@ from assistant.services.dataset_files import safe_stem
 from assistant.services.intake import Intake
 from assistant.types import AdapterKind
 from assistant.ui import uploads
-from assistant.ui.chat import Session
 from assistant.ui.contracts import Assistant, Intakes
 from assistant.ui.markup import Safe, tag
+from assistant.ui.session import Session
 from assistant.ui.texts import Texts, texts
 from assistant.ui.training_report import file_line, first_rows, preview_view, report_view
 from assistant.ui.training_view import step

@@ -14,7 +14,7 @@ import pytest
 from assistant.engines.base import AdapterFiles, Engine, GenerationRequest, complete
 from assistant.engines.llama_cpp import LlamaCppEngine
 from assistant.engines.transformers_peft import TransformersPeftEngine
-from assistant.stores.manifests import AdapterRegistry
+from assistant.stores.registry import AdapterRegistry
 
 from .conftest import PROBE
 

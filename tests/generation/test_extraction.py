@@ -1,5 +1,6 @@
 """Entities are found verbatim in the input, whatever the model wrote."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,3 +61,20 @@ def test_white_space_in_the_input_may_differ():
 def test_where_only_the_case_differs_the_inputs_wording_counts():
     found, dropped = locate(Segment("(Dec.-lei 4.657/1942)", 0), [("LEGISLACAO", "dec.-lei 4.657/1942")])
     assert ([e.text for e in found], dropped) == (["Dec.-lei 4.657/1942"], 0)
+
+
+def test_an_output_that_goes_round_in_circles_adds_nothing_and_invents_at_most_once():
+    text = "A Lei 8.078 vale em Recife."
+    circle = [("LEGISLACAO", "Lei 8.078"), ("LOCAL", "Recife"), ("LOCAL", "Olinda")] * 5
+    entities, dropped = locate(Segment(text, 0), circle)
+    assert [entity.text for entity in entities] == ["Lei 8.078", "Recife"]
+    assert dropped == 1, "Recife is in the text, however often it is said; Olinda is not"
+
+
+@pytest.mark.parametrize("foot", ["Código de Verificação", "2018ACOAB3XYZ9Q71ZOE6V34P", "Fls . _____"])
+def test_what_stands_at_the_foot_of_a_page_is_no_entity(foot):
+    text = f"Processo 20140110500434APO, Lei 9.099/95 {foot}"
+    pairs = [("PESSOA", "20140110500434APO"), ("LEGISLACAO", "Lei 9.099/95"), ("LEGISLACAO", foot)]
+    entities, dropped = locate(Segment(text, 0), pairs)
+    assert [entity.text for entity in entities] == ["20140110500434APO", "Lei 9.099/95"]
+    assert dropped == 0, "it is in the text, so nothing was invented"

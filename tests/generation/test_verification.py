@@ -14,6 +14,7 @@ from assistant.generation.verification import keep_honest
         "Ligue para (11) 5555-0000.",
         "Escreva para contato@exemplo.com.",
         "Devolveremos R$ 50,00.",
+        "Vamos devolver o dinheiro da entrega.",
     ],
 )
 def test_a_promise_or_an_invented_fact_is_removed(sentence):
@@ -24,4 +25,10 @@ def test_a_promise_or_an_invented_fact_is_removed(sentence):
 def test_what_the_guest_mentions_may_be_taken_up():
     review = "Cobraram R$ 89,90 e quero reembolso."
     reply = "Lamentamos a cobrança de R$ 89,90. Vamos conferir o pedido de reembolso."
+    assert keep_honest(reply, review) == (reply, 0)
+
+
+def test_giving_back_a_dish_or_a_car_is_no_promise():
+    review = "O valet demorou e o prato voltou duas vezes."
+    reply = "Vamos rever a devolução dos carros e a forma de devolver o prato à mesa."
     assert keep_honest(reply, review) == (reply, 0)

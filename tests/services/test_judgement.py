@@ -15,7 +15,8 @@ from assistant.services.judgement import JudgementService, Surroundings
 from assistant.services.training import TrainingService
 from assistant.settings import Settings
 from assistant.stores.judgements import JudgementStore
-from assistant.stores.manifests import AdapterRegistry, Manifest, sha256_of
+from assistant.stores.manifests import Manifest, sha256_of
+from assistant.stores.registry import AdapterRegistry
 from assistant.terminal import readable_comparison, readable_judgement, readable_verdict
 
 CARD = """

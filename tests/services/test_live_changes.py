@@ -17,7 +17,7 @@ import tomlkit
 from assistant.bootstrap import Assistant, build
 from assistant.services.request import AskRequest
 from assistant.settings import Settings
-from assistant.stores.manifests import AdapterRegistry
+from assistant.stores.registry import AdapterRegistry
 from assistant.types import Routed, TokenDelta
 
 NAME = "restaurant-replies"

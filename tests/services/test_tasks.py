@@ -70,6 +70,8 @@ def test_a_reply_is_worth_its_aspects_less_what_it_invents(tmp_path):
     assert figures["removed_sentences"] == 1
     assert 0 < figures["chrf"] < 1
     assert list(figures)[:2] == ["aspect_coverage", "removed_sentences"]
+    assert figures["aspect_coverage"] == 0.75, "the row without aspects does not count as taken up"
+    assert "aspect_coverage" not in read_task(card(AdapterKind.REPLY), rows_file(tmp_path, rows[2:])).figures([["Oi"]])
 
 
 def test_a_chat_answer_is_right_or_rightly_withheld(tmp_path):

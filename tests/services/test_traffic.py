@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from assistant.services.traffic import router_traffic
-from assistant.stores.manifests import AdapterRegistry
+from assistant.stores.registry import AdapterRegistry
 
 from ..conftest import ROOT
 

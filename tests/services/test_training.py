@@ -6,7 +6,9 @@ import pytest
 
 from assistant.bootstrap import build
 from assistant.errors import ConfigurationError
+from assistant.services.training import event_log
 from assistant.settings import Settings
+from assistant.training.job import Step
 
 RECIPE = """
 [data]
@@ -52,6 +54,18 @@ def test_training_leaves_a_new_version_that_can_go_live(home, base_checkpoint):
     assert assistant.adapters.live()["restaurant-replies"].version == version
     assert version.key in assistant.engine.resident()
     assistant.close()
+
+
+def test_the_time_left_of_a_resumed_job_counts_from_its_new_start():
+    written, lines = [], []
+    report = event_log(lambda line: written.append(json.loads(line)) or len(line), lines.append)
+    for step in range(101, 121):  # 100 steps were made before the stop; each takes 6 s
+        report(Step(step, 200, 0.5, 1e-4, 600.0, 6.0 * (step - 100)))
+    assert [row["step"] for row in written] == list(range(101, 121))
+    assert lines == [
+        "step 110/200 loss 0.5000 lr 1.0e-04 600 tokens/s, 9 min left",
+        "step 120/200 loss 0.5000 lr 1.0e-04 600 tokens/s, 8 min left",
+    ]
 
 
 @pytest.mark.parametrize("file", ["../../../etc/passwd", "/etc/passwd", "public:../x"])

@@ -6,7 +6,8 @@ import shutil
 import pytest
 
 from assistant.errors import AdapterBroken, AdapterNotFound, ConfigurationError
-from assistant.stores.manifests import AdapterRegistry, Manifest, check_name, sha256_of
+from assistant.stores.manifests import Manifest, check_name, sha256_of
+from assistant.stores.registry import AdapterRegistry
 
 CARD = """
 kind = "reply"

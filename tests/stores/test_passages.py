@@ -15,7 +15,8 @@ import pytest
 from filelock import FileLock
 
 from assistant.errors import CorpusError, IndexMismatch, StoreBusy
-from assistant.stores.passages import DocumentRecord, Draft, PassageStore
+from assistant.stores.passages import Draft, PassageStore
+from assistant.stores.rows import DocumentRecord
 
 DIMENSION = 8
 NAME = "test/eight"

@@ -17,8 +17,8 @@ import pytest
 from demo_assistant import DemoAssistant
 
 from assistant.stores.conversations import ConversationStore
-from assistant.ui.render import View
 from assistant.ui.texts import texts
+from assistant.ui.view import View
 
 CHROMIUM_FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

@@ -15,7 +15,8 @@ import tomlkit
 from assistant.engines.scripted import ScriptedEngine
 from assistant.errors import AdapterError
 from assistant.services.adapters import AdapterInfo, AdaptersService
-from assistant.stores.manifests import AdapterRegistry, Manifest, sha256_of
+from assistant.stores.manifests import Manifest, sha256_of
+from assistant.stores.registry import AdapterRegistry
 from assistant.types import AdapterKind
 
 BASE = "gemma3-270m"

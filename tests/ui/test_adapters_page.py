@@ -74,7 +74,7 @@ def test_an_interval_is_shown_with_its_difference() -> None:
         "figures": {"difference": {"live": {"value": 0.031, "low": 0.012, "high": 0.05}, "base": {"value": None}}},
     }
     page = adapter_view.detail(demo_adapters(ADAPTERS).detail("legal-ner"), {2: judgement}, PT)
-    assert "diferença para a ativa: 0,031 (0,012 a 0,050)" in page
+    assert "diferença para a ativa: +3,1 pontos (+1,2 a +5,0)" in page
 
 
 def open_adapters(page: Any, title: str) -> None:

@@ -20,9 +20,9 @@ from assistant.types import Answered
 from assistant.ui import adapter_view, corpora, system
 from assistant.ui.app import launch
 from assistant.ui.asking import Order, follow, to_request
-from assistant.ui.render import Progress
 from assistant.ui.runs import Runs
 from assistant.ui.texts import texts
+from assistant.ui.view import Progress
 
 PT = texts("pt")
 KNOWN = ({"legal-ner"}, {"direito"})

@@ -1,17 +1,16 @@
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import date
 
 import pytest
 from demo_assistant import MOONS_2025, passage, quoting
 
-from assistant.stores.conversations import Conversation, Exchange
+from assistant.stores.conversations import Exchange
 from assistant.types import Answer, Entity, Outcome, Route, RouteOrigin, Source, Timings
 from assistant.ui import entities, formats, render, sources
 from assistant.ui.markup import Safe, tag
-from assistant.ui.render import Progress, View
 from assistant.ui.texts import texts
+from assistant.ui.view import Progress, View
 
 PT, EN = texts("pt"), texts("en")
 ROUTE = Route("legal-ner", "0001", 0.934, 0.5, False, {"legal-ner": 0.934}, "parece jurídico", RouteOrigin.LEARNED)
@@ -33,23 +32,6 @@ def test_foreign_text_never_becomes_markup() -> None:
 def test_ways_out_of_the_escaping_are_refused(name: str, attributes: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"pages are built from|leads out"):
         tag(name, **attributes)
-
-
-@pytest.mark.parametrize(
-    ("route", "state", "words"),
-    [
-        (ROUTE, "chosen", "parece jurídico"),
-        (replace(ROUTE, origin=RouteOrigin.FOLLOW_UP), "chosen", "continua o assunto"),
-        (replace(ROUTE, origin=RouteOrigin.PINNED), "pinned", "fixado por você"),
-        (replace(ROUTE, adapter=None, rejected=True, origin=RouteOrigin.FALLBACK), "none", "nenhum adaptador serve"),
-        (replace(ROUTE, rejected=True, origin=RouteOrigin.FALLBACK), "out", "fora do que"),
-    ],
-)
-def test_the_badge_tells_who_answers_and_why(route: Route, state: str, words: str, view: View) -> None:
-    markup = render.badge(route, view)
-    assert f'class="badge {state}"' in markup
-    assert words in markup
-    assert ("0,93" in markup.split("</button>")[0]) == (state != "pinned")
 
 
 def test_a_running_turn_shows_badge_before_text(view: View) -> None:
@@ -154,19 +136,6 @@ def test_numbers_as_in_brazil() -> None:
     assert formats.number(1234.5, PT, 1) == "1.234,5"
     assert formats.number(1234.5, EN, 1) == "1,234.5"
     assert formats.size(7_600_000, PT) == "7,6 MB" and formats.size(25_300_000_000, PT) == "25,3 GB"
-
-
-def test_conversations_are_grouped_by_the_visitors_day() -> None:
-    now = datetime(2025, 11, 20, 9, tzinfo=timezone(timedelta(hours=-3)))
-    items = [
-        Conversation("1", "um", "2025-11-20T11:00:00+00:00"),
-        Conversation("2", "dois", "2025-11-20T02:00:00+00:00"),  # 23 h of the day before, in Brazil
-        Conversation("3", "três", "2025-10-01T00:00:00+00:00"),
-    ]
-    markup = render.conversations(items, "2", now, PT)
-    order = [markup.index(word) for word in ("Hoje", "um", "Ontem", "dois", "Antes", "três")]
-    assert order == sorted(order)
-    assert markup.count("aria-current") == 1
 
 
 def test_safe_text_is_not_escaped_twice() -> None:

@@ -26,7 +26,7 @@ from assistant.training.findings import Finding, Severity
 from assistant.training.records import Mapping
 from assistant.training.report import DataReport, PreviewItem, SplitSizes, Study, TokenLengths
 from assistant.ui import uploads
-from assistant.ui.chat import Session
+from assistant.ui.session import Session
 from assistant.ui.texts import texts
 from assistant.ui.training_data import DataStep
 from assistant.ui.training_report import file_line, first_rows, preview_view, report_view

@@ -1,0 +1,74 @@
+"""Where a question is written: the box, the choice of adapter and corpora, send and stop, a line for notes.
+
+Knows these widgets, and which choices there are. Refuses to know what becomes of a question.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from assistant.ui import render
+from assistant.ui.contracts import Assistant
+from assistant.ui.texts import Texts
+from assistant.ui.words import Words
+
+Updates = dict[Any, Any]
+
+
+class Composer:
+    """The widgets below the thread; `build` places them, the chat connects them."""
+
+    def __init__(self, assistant: Assistant, words: Words) -> None:
+        self._assistant = assistant
+        self._words = words
+
+    def build(self) -> None:
+        """Place the widgets."""
+        words = self._words
+        with gr.Column(elem_id="composer"):
+            self.note = gr.HTML(elem_id="note", apply_default_css=False)
+            box = gr.Textbox(lines=1, max_lines=8, container=False, elem_id="box", show_label=False, autofocus=True)
+            self.box = words.label(box, label="question", placeholder="question_hint")
+            with gr.Row(elem_id="choices"):
+                self.adapter = words.follow(
+                    gr.Dropdown(elem_id="adapter", min_width=140, filterable=False), self._adapter_choices
+                )
+                self.corpora = words.follow(
+                    gr.Dropdown(elem_id="corpora", min_width=140, filterable=False), self._corpora_choices
+                )
+                self.send = words.label(gr.Button(variant="primary", elem_id="send", min_width=88), value="send")
+                self.stop = words.label(gr.Button(visible=False, elem_id="stop", min_width=88), value="stop")
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Every widget here that an event may change."""
+        return [self.note, self.box, self.send, self.stop]
+
+    def known(self) -> tuple[set[str], set[str]]:
+        """Names of the adapters and corpora that can be chosen; what a browser sends is checked against them."""
+        adapters = {a.name for a in self._assistant.adapters.list() if a.compatible}
+        return adapters, {c.card.name for c in self._assistant.corpora.list()}
+
+    def said(self, message: str) -> Updates:
+        """A line above the box."""
+        return {self.note: render.note(message)}
+
+    def working(self) -> Updates:
+        """While an answer is written: stop instead of send."""
+        return {self.send: gr.update(visible=False), self.stop: gr.update(visible=True)}
+
+    def idle(self) -> Updates:
+        """Ready for a question."""
+        return {self.send: gr.update(visible=True), self.stop: gr.update(visible=False)}
+
+    def _adapter_choices(self, t: Texts) -> Any:
+        usable = [(a.title.get(t.language), a.name) for a in self._assistant.adapters.list() if a.compatible]
+        choices = [(t("adapter_auto"), "auto"), *usable, (t("adapter_none"), "none")]
+        return gr.update(label=t("adapter"), choices=choices, value="auto")
+
+    def _corpora_choices(self, t: Texts) -> Any:
+        found = [(c.card.title.get(t.language), c.card.name) for c in self._assistant.corpora.list()]
+        choices = [(t("corpora_all"), "all"), *found, (t("corpora_none"), "none")]
+        return gr.update(label=t("corpora"), choices=choices, value="all")
