@@ -15,7 +15,7 @@ from assistant.terminal import answer, say
 
 ABOUT = "export a version: a PEFT folder, a merged model, a GGUF adapter or a merged GGUF"
 _FORMS = ("peft", "merged", "gguf", "gguf-merged")
-_CHANGES = ("activate", "roll_back", "retire", "delete")
+_CHANGES = ("activate", "anyway", "roll_back", "retire", "delete")
 
 
 def add_to(adapters: argparse.ArgumentParser) -> None:
