@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from assistant.terminal import answer, say
 
 ABOUT = "export a version: a PEFT folder, a merged model, a GGUF adapter or a merged GGUF"
 _FORMS = ("peft", "merged", "gguf", "gguf-merged")
+_STOPPED = 128 + signal.SIGTERM
 _CHANGES = ("activate", "anyway", "roll_back", "retire", "delete")
 
 
@@ -37,7 +40,12 @@ def run(assistant: Any, options: argparse.Namespace) -> None:
 
     change = next((name for name in _CHANGES if getattr(options, name)), "")
     if change:
-        raise InputRejected(f"--{change.replace('_', '-')} and export are two commands: give one of them at a time.")
+        option = f"--{change.replace('_', '-')}"
+        raise InputRejected(
+            f"{option} and export are two commands: give one of them at a time.",
+            pt=f"{option} e export são dois comandos: use um de cada vez.",
+        )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_STOPPED))  # an exit tidies up; the signal alone would not
     os.setpriority(os.PRIO_PROCESS, 0, 19)  # the chat goes first
     order = Order(
         options.name,

@@ -24,17 +24,11 @@ _COMMITMENTS = (
     "voucher",
     "cupom",
     "indeniza",
-    "devolver o valor",
-    "devolver o dinheiro",
-    "devolver seu dinheiro",
-    "devolver o seu dinheiro",
-    "devolver a quantia",
-    "devolucao do valor",
-    "devolucao do dinheiro",
-    "devolucao do pagamento",
     "por nossa conta",
     "por conta da casa",
 )
+# Money that is given back, in any wording; a dish or a car may be.
+_REFUND = re.compile(r"\bdevol(?:v|u[cç])\w*\b[^.]{0,25}\b(?:valor|dinheiro|quantia|pagamento|pago|pagou)\b")
 _FACTS = re.compile(r"r\$\s*\d[\d.,]*|\d[\d.,:/-]*\d|\d|\S+@\S+|https?://\S+|www\.\S+")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
@@ -45,7 +39,9 @@ def keep_honest(reply: str, review: str) -> tuple[str, int]:
     kept, removed = [], 0
     for sentence in _SENTENCE.split(reply.strip()):
         said = fold(sentence)[0]
-        promised = any(stem in said and stem not in known for stem in _COMMITMENTS)
+        promised = any(stem in said and stem not in known for stem in _COMMITMENTS) or (
+            _REFUND.search(said) is not None and _REFUND.search(known) is None
+        )
         invented = any(fact.rstrip(".,;:") not in known for fact in _FACTS.findall(said))
         if promised or invented:
             removed += 1

@@ -55,7 +55,8 @@ def _write_checkpoint(gguf: Path, folder: Path) -> None:
     except (ValueError, KeyError, NotImplementedError, RuntimeError, ImportError) as error:
         raise ModelUnavailable(
             f"transformers cannot read {gguf} ({error}). Give the model's own folder of safetensors "
-            f"instead. {hub.WAY_OUT}"
+            f"instead. {hub.WAY_OUT}",
+            pt=f"O transformers não lê {gguf}. Indique a pasta de safetensors do próprio modelo. {hub.WAY_OUT_PT}",
         ) from error
     require_space(folder, model.num_parameters() * 2 + 64 * 1024 * 1024)
     # Without these two, save_pretrained refuses, or writes a config that asks for the GGUF again.

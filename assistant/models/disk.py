@@ -20,7 +20,9 @@ def require_space(folder: Path, needed: int) -> None:
     if free < needed:
         raise StorageError(
             f"{folder} has {free // 1_000_000} MB free and {needed // 1_000_000} MB are needed. "
-            "Free some space or set ASSISTANT_HOME to another disk."
+            "Free some space or set ASSISTANT_HOME to another disk.",
+            pt=f"{folder} tem {free // 1_000_000} MB livres, e são necessários {needed // 1_000_000} MB. Libere "
+            "espaço ou aponte ASSISTANT_HOME para outro disco.",
         )
 
 
@@ -33,6 +35,8 @@ def writing(target: Path) -> Iterator[None]:
         if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM}:
             raise StorageError(
                 f"{target} cannot be written: {error.strerror}. Free some space, check the permissions or "
-                "set ASSISTANT_HOME to another disk."
+                "set ASSISTANT_HOME to another disk.",
+                pt=f"Não foi possível gravar {target}. Libere espaço, confira as permissões ou aponte ASSISTANT_HOME "
+                "para outro disco.",
             ) from error
         raise

@@ -35,9 +35,12 @@ def export_adapter_gguf(peft_folder: Path, checkpoint: Path, out: Path) -> None:
     that cannot be written and `ConfigurationError` when the converter is not installed.
     """
     fields = _plain_lora(peft_folder)
-    with _as_the_converter_reads(peft_folder, fields) as folder:
-        arguments = ["--base", str(checkpoint.resolve()), "--outtype", "f16", str(folder.resolve())]
-        said = _convert("convert_lora_to_gguf.py", arguments, out)
+    try:
+        with _as_the_converter_reads(peft_folder, fields) as folder:
+            arguments = ["--base", str(checkpoint.resolve()), "--outtype", "f16", str(folder.resolve())]
+            said = _convert("convert_lora_to_gguf.py", arguments, out)
+    except OSError as error:
+        raise _unwritable(out, error) from error
     if said is not None:
         raise AdapterBroken(
             f"The adapter in {peft_folder} cannot be written as GGUF; {said}. Train it again, or serve it with "
@@ -90,12 +93,16 @@ def _convert(script: str, arguments: Sequence[str], out: Path) -> str | None:
             pt=f"Gravar {out.name} levou mais de {_LIMIT} s e foi parado. Tente com a máquina mais livre.",
         ) from error
     except OSError as error:
-        raise StorageError(
-            f"{out} cannot be written: {error.strerror}. Free some space.",
-            pt=f"Não foi possível gravar {out}. Libere espaço.",
-        ) from error
+        raise _unwritable(out, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _unwritable(out: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"{out} cannot be written: {error.strerror}. Free some space.",
+        pt=f"Não foi possível gravar {out}. Libere espaço.",
+    )
 
 
 @contextmanager
@@ -121,11 +128,17 @@ def _plain_lora(folder: Path) -> dict[str, Any]:
     weights = folder / "adapter_model.safetensors"
     for path in (config, weights):
         if not path.is_file():
-            raise AdapterBroken(f"The adapter folder {folder} has no {path.name}. Train it again.")
+            raise AdapterBroken(
+                f"The adapter folder {folder} has no {path.name}. Train it again.",
+                pt=f"A pasta do adaptador, {folder}, não tem {path.name}. Treine-o de novo.",
+            )
     try:
         fields: dict[str, Any] = json.loads(config.read_text("utf-8"))
     except ValueError as error:
-        raise AdapterBroken(f"{config} is not JSON ({error}). Train the adapter again.") from error
+        raise AdapterBroken(
+            f"{config} is not JSON ({error}). Train the adapter again.",
+            pt=f"{config} não é JSON. Treine o adaptador de novo.",
+        ) from error
     if fields.get("use_dora"):
         raise AdapterBroken(
             f"The adapter in {folder} uses DoRA, which llama.cpp cannot apply. Train it again with "

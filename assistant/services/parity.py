@@ -39,16 +39,16 @@ class Inputs:
 def own_inputs(card: Card, training: TrainingService, count: int) -> Inputs:
     """At most `count` prompts of an adapter: of its held-out rows, else its training data, else its utterances.
 
-    An adapter without a recipe, or whose public data cannot be had, still has utterances; raises `DataError`
-    where there are none either.
+    Nothing is fetched: an adapter without a recipe, or whose public data is not on this machine, still has
+    utterances; raises `DataError` where there are none either.
     """
     try:
-        file = training.test_file(card.name)
+        file = training.test_file(card.name, fetch=False)
         if file is not None:
             rows = read_task(card, file, count).rows
             if rows:
                 return Inputs(tuple(row.prompts[0] for row in rows), file.name)
-        data = training.data(card.name)
+        data = training.data(card.name, fetch=False)
         examples = spread(data.validation or data.train, count)
         if examples:
             return Inputs(tuple(example.prompt for example in examples), "training")

@@ -94,13 +94,14 @@ class TrainingService:
             examples, held_out = split(examples, _VALIDATION_SHARE, seed)
         return TrainingData(tuple(examples), tuple(held_out[:_MAX_VALIDATION]))
 
-    def test_file(self, name: str) -> Path | None:
+    def test_file(self, name: str, fetch: bool = True) -> Path | None:
         """The rows that versions of an adapter are judged on: the recipe's test file, else its validation file.
 
-        None where the recipe names neither; then `data` splits some off. Raises `ConfigurationError`.
+        None where the recipe names neither; then `data` splits some off. `fetch` as in `data`. Raises
+        `ConfigurationError`.
         """
         data = self.recipe(name).data
-        paths = self._paths(name, [data.test] if data.test else data.validation[:1])
+        paths = self._paths(name, [data.test] if data.test else data.validation[:1], fetch)
         return paths[0] if paths else None
 
     def train(

@@ -126,7 +126,7 @@ def _classes(report: DataReport, t: Texts) -> Safe:
             "li",
             tag("span", label, class_="class-name"),
             tag("meter", value=count, max=most, aria_hidden="true"),
-            tag("span", f"{formats.number(count, t)} · {formats.number(100 * count / total, t)} %", class_="figure"),
+            tag("span", f"{formats.number(count, t)} · {formats.percent(count / total, t)}", class_="figure"),
         )
         for label, count in shown
     ]

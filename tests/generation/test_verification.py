@@ -15,6 +15,9 @@ from assistant.generation.verification import keep_honest
         "Escreva para contato@exemplo.com.",
         "Devolveremos R$ 50,00.",
         "Vamos devolver o dinheiro da entrega.",
+        "A gerência vai devolver todo o valor.",
+        "Vamos devolver o que você pagou.",
+        "Faremos a devolução do seu pagamento.",
     ],
 )
 def test_a_promise_or_an_invented_fact_is_removed(sentence):
