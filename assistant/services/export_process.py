@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from assistant.errors import AdapterError, AssistantError, InputRejected, StorageError
@@ -26,6 +29,29 @@ _LOOK_S = 0.5  # between two looks at the process
 _ENDING_S = 10.0  # for a process that was told to end
 
 
+@dataclass(frozen=True, slots=True)
+class Working:
+    """It is being made, for `seconds` so far."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The file is there; `size` in bytes."""
+
+    path: Path
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """It was told to stop: there is no file to offer."""
+
+
+Event = Working | Ready | Stopped  # any number of `Working`, then one of the others
+
+
 class ExportProcess:
     """Runs `adapters export` with the settings of this installation."""
 
@@ -34,10 +60,10 @@ class ExportProcess:
         self._environment = environment
         self._python = python
 
-    def run(self, order: Order, cancel: threading.Event) -> Iterator[float]:
-        """Yield the seconds so far until the export is at its target, or until `cancel` is set: then it is not.
+    def run(self, order: Order, cancel: threading.Event) -> Iterator[Event]:
+        """Make the file of an order, until `cancel` is set.
 
-        Raises what `ExportService.export` raises.
+        Raises what `ExportService.export` raises, and `AdapterError` where the process left no file.
         """
         command = self._command(order)
         started = time.monotonic()
@@ -45,14 +71,18 @@ class ExportProcess:
             process = self._start(command, order.language, out.fileno())
             try:
                 while process.poll() is None:
-                    yield time.monotonic() - started
+                    yield Working(time.monotonic() - started)
                     if cancel.wait(_LOOK_S):
-                        return
+                        break
             finally:
                 _end(process)
+            if cancel.is_set():
+                yield Stopped()
+                return
             out.seek(0)
-            if process.returncode:
+            if process.returncode or not order.target.is_file():
                 raise _fault(out.read())
+        yield Ready(order.target, order.target.stat().st_size)
 
     def _command(self, order: Order) -> list[str]:
         name, form = check_name(order.name, "an adapter"), form_of(order.form)
@@ -85,12 +115,18 @@ class ExportProcess:
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is not None:
         return
-    process.terminate()
+    _signal(process, signal.SIGTERM)
     try:
         process.wait(_ENDING_S)
     except subprocess.TimeoutExpired:
-        process.kill()
+        _signal(process, signal.SIGKILL)
         process.wait()
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+    """To the process and to the converters that it runs: they are its session."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
 
 
 def _fault(said: str) -> AssistantError:

@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -76,6 +76,8 @@ class IntakeService:
         self._studies: OrderedDict[tuple[object, ...], tuple[str, Study]] = OrderedDict()
         self._columns: dict[tuple[str, int], Columns] = {}
         self._lock = threading.Lock()
+        with suppress(OSError):  # a folder that cannot be read is told of when somebody brings something
+            self._sweep()
 
     def bring(self, owner: str, files: Sequence[Path]) -> None:
         """Take a file, or the .txt and .ann of a brat set, in the place of what was there before.
@@ -84,6 +86,7 @@ class IntakeService:
         """
         place = self._place(owner)
         with written(place):
+            self._folder.mkdir(parents=True, exist_ok=True)
             self._sweep()
             with tempfile.TemporaryDirectory(prefix=".staged-", dir=self._folder) as staging:
                 staged = Path(staging) / "set"
@@ -97,18 +100,19 @@ class IntakeService:
                     os.rename(staged, place)
 
     def state(self, owner: str) -> Intake | None:
-        """What this visitor brought, with its report; None where there is nothing."""
+        """What this visitor brought, with its report; None where there is nothing. Who looks, keeps it."""
         place = self._place(owner)
-        try:
-            choice = _choice(json.loads((place / "choice.json").read_text("utf-8")))
-            path = next((place / "file").iterdir())
-        except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        said = _said(place)
+        if said is None:
             return None
-        size = sum(file.stat().st_size for file in ([path] if path.is_file() else path.iterdir()))
+        with suppress(OSError):  # gone meanwhile, or a disk that is only read
+            os.utime(place)
         try:
-            return self._studied(Intake(path, size, self._columns_of(path), choice))
+            return self._studied(replace(said, columns=self._columns_of(said.path)))
         except DataError as error:
-            return Intake(path, size, Columns(), choice, problem=Localized.of(error))
+            return replace(said, problem=Localized.of(error)) if said.path.exists() else None
+        except FileNotFoundError:  # gone meanwhile
+            return None
 
     def choose(self, owner: str, kind: str, columns: Sequence[str]) -> None:
         """Say what it is to teach and which columns hold input, output and group ("" for none).
@@ -121,14 +125,22 @@ class IntakeService:
             known = [column if column in (*now.columns.names, "") else _no_column(column, now) for column in columns]
             mapping = _apart(Mapping(known[0], known[1], known[2]), now.choice.mapping or Mapping("", ""))
         choice = replace(now.choice, kind=_kind(kind), mapping=mapping)
-        self._studied(replace(now, choice=choice))
-        self._write(self._place(owner), choice)
+        try:
+            self._studied(replace(now, choice=choice))
+        except (DataError, FileNotFoundError) as error:
+            if now.path.exists():
+                raise
+            raise _gone() from error
+        self._change(owner, now, lambda latest: replace(latest, kind=choice.kind, mapping=mapping))
 
     def describe(self, owner: str, title: str, name: str, template: str) -> None:
         """Keep what was typed of the adapter to be, whether or not it will do; the proposed template is no choice."""
         now = self._there(owner)
-        own = "" if template.strip() in ("", now.template) else template[:_LONGEST]
-        self._write(self._place(owner), replace(now.choice, title=title[:_LONGEST], name=name[:_LONGEST], template=own))
+        own = template[:_LONGEST] if template.strip() else ""
+        if own.strip() == now.template.strip():  # as it stands there, typed before or proposed
+            own = now.choice.template
+        words, known = title[:_LONGEST], name[:_LONGEST]
+        self._change(owner, now, lambda latest: replace(latest, title=words, name=known, template=own))
 
     def check_name(self, name: str) -> None:
         """Raise `ConfigurationError` for a name that no new adapter can have."""
@@ -157,11 +169,17 @@ class IntakeService:
     def _there(self, owner: str) -> Intake:
         now = self.state(owner)
         if now is None:
-            raise DataError(
-                "The data set is no longer here. Send the file again.",
-                pt="O arquivo de dados não está mais aqui. Envie-o de novo.",
-            )
+            raise _gone()
         return now
+
+    def _change(self, owner: str, seen: Intake, change: Callable[[Choice], Choice]) -> None:
+        """Change what was said last, with nobody in between; raises `DataError` where another set has come."""
+        place = self._place(owner)
+        with self._lock:
+            said = _said(place)
+            if said is None or (said.path, said.size) != (seen.path, seen.size):
+                raise _gone()
+            self._write(place, change(said.choice))
 
     def _place(self, owner: str) -> Path:
         if not owner:
@@ -192,15 +210,18 @@ class IntakeService:
 
     def _write(self, place: Path, choice: Choice) -> None:
         with written(place):
-            write_atomically(place / "choice.json", json.dumps(asdict(choice), ensure_ascii=False))
+            try:
+                write_atomically(place / "choice.json", json.dumps(asdict(choice), ensure_ascii=False))
+            except FileNotFoundError as error:
+                raise _gone() from error
 
     def _sweep(self) -> None:
         """Data sets that nobody came back to, and what a killed process left half-way."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for path in self._folder.iterdir():
-            with suppress(FileNotFoundError):  # another visitor's, gone meanwhile
-                if time.time() - path.stat().st_mtime > _KEPT_S:
-                    shutil.rmtree(path, ignore_errors=True)
+        with self._lock:
+            for path in self._folder.iterdir():
+                with suppress(FileNotFoundError):  # another visitor's, gone meanwhile
+                    if time.time() - path.stat().st_mtime > _KEPT_S:
+                        shutil.rmtree(path, ignore_errors=True)
 
 
 def _new(choice: Choice, template: str) -> NewAdapter:
@@ -212,6 +233,24 @@ def _likely(found: RecordSet | None) -> AdapterKind:
     """What the data is there to teach, as far as its form says it."""
     marked = found is not None and all(record.entities is not None for record in found.records)
     return AdapterKind.EXTRACT if marked else AdapterKind.REPLY
+
+
+def _said(place: Path) -> Intake | None:
+    """What lies in a folder and what was said of it, not yet read; None where there is nothing whole."""
+    try:
+        choice = _choice(json.loads((place / "choice.json").read_text("utf-8")))
+        path = next((place / "file").iterdir())
+        size = sum(file.stat().st_size for file in ([path] if path.is_file() else path.iterdir()))
+    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        return None
+    return Intake(path, size, Columns(), choice)
+
+
+def _gone() -> DataError:
+    return DataError(
+        "The data set is no longer here. Send the file again.",
+        pt="O arquivo de dados não está mais aqui. Envie-o de novo.",
+    )
 
 
 def _choice(raw: dict[str, str | dict[str, str] | None]) -> Choice:

@@ -54,7 +54,7 @@ def _checked(source: Path) -> int:
 
 
 def _refused(source: Path, why: str, why_pt: str) -> DataError:
-    shown = f"{source}"[-_LONGEST:]
+    shown = source.name[:_LONGEST]  # never the folder: the message goes to a browser
     return DataError(
         f"{shown!r} {why}. Send a copy of the file itself under a simple name.",
         pt=f"{shown!r} {why_pt}. Envie uma cópia do próprio arquivo, com um nome simples.",

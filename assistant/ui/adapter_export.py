@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ import gradio as gr
 from assistant.errors import AssistantError, InputRejected
 from assistant.services.export import Order
 from assistant.services.export_forms import Form, form_of
+from assistant.services.export_process import Event, Ready, Stopped, Working
 from assistant.ui import formats
 from assistant.ui.contracts import Assistant
-from assistant.ui.markup import tag
+from assistant.ui.markup import Safe, tag
 from assistant.ui.runs import Runs
 from assistant.ui.texts import Texts, texts
 from assistant.ui.words import Words
@@ -32,6 +34,14 @@ _WORDS = {
     Form.GGUF: "form_gguf",
     Form.GGUF_MERGED: "form_gguf_merged",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """The list of versions that one visitor sees: whose, and their numbers, newest first."""
+
+    name: str = ""
+    numbers: tuple[int, ...] = ()
 
 
 class AdapterExport:
@@ -59,20 +69,50 @@ class AdapterExport:
             self._file = gr.DownloadButton(visible=False, variant="primary", elem_id="export-file")
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         self.outputs = [self._version, self._note, self._file]
-        self._go.click(
-            self.make, [session, chosen, self._version, self._form], [*self.outputs, self._go, self._stop],
+        buttons = [self._go, self._stop]
+        asked = self._go.click(self.queued, [session], [*self.outputs, *buttons], queue=False, **quiet)
+        made = asked.then(
+            self.make, [session, chosen, self._version, self._form], [*self.outputs, *buttons],
             concurrency_id="export", concurrency_limit=1, **quiet,
         )  # fmt: skip
+        made.then(self.rested, None, buttons, queue=False, **quiet)  # also where the queue was full
         self._stop.click(self.stop, None, None, queue=False, **quiet)
 
-    def painted(self, name: str, t: Texts) -> Updates:
-        """The versions of an adapter, for `outputs`; a file that was prepared is no longer offered."""
-        choices = [(f"{number:04d}", str(number)) for number in reversed(self._numbers(name))]
+    def offered(self, name: str) -> Offered:
+        """The versions of an adapter that can be exported now."""
+        return Offered(name, tuple(reversed(self._numbers(name))))
+
+    def painted(self, before: Offered, now: Offered, t: Texts) -> Updates:
+        """The list as it is now, for `outputs`. What was chosen and made stays, unless it is another adapter's."""
+        choices = [(f"{number:04d}", str(number)) for number in now.numbers]
+        newest = choices[0][1] if choices else None
+        nothing = tag("p", t("export_nothing"), class_="quiet")
+        if now.name != before.name:
+            return {
+                self._version: gr.update(choices=choices, value=newest),
+                self._note: "" if choices else nothing,
+                self._file: gr.update(visible=False),
+            }
+        painted: Updates = {self._version: gr.update(choices=choices)}
+        if not before.numbers or set(before.numbers) - set(now.numbers):  # the chosen one may be gone
+            painted[self._version] = gr.update(choices=choices, value=newest)
+        if not choices:
+            painted[self._note] = nothing
+        elif not before.numbers:
+            painted[self._note] = ""
+        return painted
+
+    def queued(self, session: Any) -> Updates:
+        """A click is answered at once, whoever's file is being made."""
         return {
-            self._version: gr.update(choices=choices, value=choices[0][1] if choices else None),
-            self._note: "" if choices else tag("p", t("export_nothing"), class_="quiet"),
+            self._go: gr.update(interactive=False),
             self._file: gr.update(visible=False),
+            self._note: tag("p", texts(session.language)("export_queued"), class_="pending", role="status"),
         }
+
+    def rested(self) -> Updates:
+        """The buttons as they are while nothing is made."""
+        return {self._go: gr.update(visible=True, interactive=True), self._stop: gr.update(visible=False)}
 
     def make(self, session: Any, chosen: Any, version: str, form: str, request: gr.Request) -> Iterator[Updates]:
         """Make the file, telling how long it has taken so far."""
@@ -80,30 +120,15 @@ class AdapterExport:
         run = self._runs.start(key)
         if run is None:
             return
-        idle = {self._go: gr.update(visible=True), self._stop: gr.update(visible=False)}
         busy = {self._go: gr.update(visible=False), self._stop: gr.update(visible=True)}
         try:
             with tempfile.TemporaryDirectory(prefix="assistant-export-") as folder:
                 order = self._order(chosen.name, version, form, Path(folder), t)
-                for spent in self._assistant.export_process.run(order, run.cancel):
-                    told = t("export_working", time=formats.duration(spent, t))
-                    yield {
-                        **busy,
-                        self._file: gr.update(visible=False),
-                        self._note: tag("p", told, class_="pending", role="status"),
-                    }
-                if not order.target.is_file():
-                    yield {**idle, self._note: tag("p", t("export_stopped"), class_="quiet", role="status")}
-                    return
-                label = t("export_file", name=order.target.name, size=formats.size(order.target.stat().st_size, t))
-                ready = gr.update(value=str(order.target), label=label, visible=True)
-                yield {
-                    **idle,
-                    self._file: ready,
-                    self._note: tag("p", "✓ ", t("export_ready"), class_="done", role="status"),
-                }
+                for event in self._assistant.export_process.run(order, run.cancel):
+                    note, file = shown(event, t)
+                    yield {**busy, self._note: note, self._file: gr.update(**file)}
         except AssistantError as error:
-            yield {**idle, self._note: tag("p", error.text(t.language), class_="failure", role="alert")}
+            yield {self._note: tag("p", error.text(t.language), class_="failure", role="alert")}
         finally:
             self._runs.finish(key, run)
 
@@ -132,6 +157,20 @@ class AdapterExport:
             return [v.number for v in self._assistant.adapters.detail(name).versions if v.fits] if name else []
         except AssistantError:  # gone meanwhile, or a card with faults: the page itself tells of it
             return []
+
+
+def shown(event: Event, t: Texts) -> tuple[Safe, dict[str, Any]]:
+    """The words on an event, and what becomes of the button that downloads."""
+    match event:
+        case Working(seconds):
+            told = t("export_working", time=formats.duration(seconds, t))
+            return tag("p", told, class_="pending", role="status"), {"visible": False}
+        case Ready(path, size):
+            label = t("export_file", name=path.name, size=formats.size(size, t))
+            note = tag("p", "✓ ", t("export_ready"), class_="done", role="status")
+            return note, {"value": str(path), "label": label, "visible": True}
+        case Stopped():
+            return tag("p", t("export_stopped"), class_="quiet", role="status"), {"visible": False}
 
 
 def _forms(t: Texts) -> Any:

@@ -8,7 +8,7 @@ the service, actions here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from assistant.services.adapters import AdapterDetail
 from assistant.services.request import AskRequest
 from assistant.ui import adapter_view, comparison, render
 from assistant.ui.adapter_card import CardForm, changes_of
-from assistant.ui.adapter_export import AdapterExport
+from assistant.ui.adapter_export import AdapterExport, Offered
 from assistant.ui.asking import follow
 from assistant.ui.clicks import BIND
 from assistant.ui.contracts import Assistant, PageOptions
@@ -39,12 +39,17 @@ class Chosen:
     """What one visitor looks at.
 
     `confirm` is the version whose removal is asked about again, 0 for the adapter; `overrule` the version
-    whose verdict says no.
+    whose verdict says no; `offered` what they were last offered to export.
     """
 
     name: str = ""
     confirm: int | None = None
     overrule: int | None = None
+    offered: Offered = field(default_factory=Offered)
+
+    def at(self, name: str, confirm: int | None = None) -> Chosen:
+        """The same visitor, looking at an adapter with nothing else asked."""
+        return replace(self, name=name, confirm=confirm, overrule=None)
 
 
 class AdaptersPage:
@@ -98,7 +103,7 @@ class AdaptersPage:
         light = {**quiet, "queue": False}
         seen = [self._session, self._chosen]
         tab.select(self.show, seen, self.outputs, **light)
-        self._list.select(self.choose, [self._session], self.outputs, **light)
+        self._list.select(self.choose, seen, self.outputs, **light)
         self._detail.submit(self.act, seen, self.outputs, **quiet)
         self._anyway.click(self.overrule, [*seen, self._reason], self.outputs, **quiet)
         self._form.save.click(self.save, [*seen, *self._form.widgets], self.outputs, **quiet)
@@ -133,25 +138,26 @@ class AdaptersPage:
         """The page as it is now: when its tab is opened, and to undo what was typed."""
         names = [info.name for info in self._assistant.adapters.list()]
         name = chosen.name if chosen.name in names else next(iter(names), "")
-        return self._painted(texts(session.language), Chosen(name), form=True)
+        return self._painted(texts(session.language), chosen.at(name), form=True)
 
-    def choose(self, session: Session, event: gr.EventData) -> Updates:
+    def choose(self, session: Session, chosen: Chosen, event: gr.EventData) -> Updates:
         """Another adapter of the list."""
-        return {**self.show(session, Chosen(str(event._data.get("id")))), self._answer: ""}
+        return {**self.show(session, chosen.at(str(event._data.get("id")))), self._answer: ""}
 
     def _listed(self, t: Texts, name: str = "") -> Safe:
         return adapter_view.listing(self._assistant.adapters.list(), t, name)
 
     def _painted(self, t: Texts, chosen: Chosen, note: Safe | str = "", form: bool = False) -> Updates:
         """List and detail; the card's fields only where `form` says so: somebody may be typing there."""
+        offered = self._export.offered(chosen.name)
         painted: Updates = {
-            self._chosen: chosen,
+            self._chosen: replace(chosen, offered=offered),
             self._list: self._listed(t, chosen.name),
             self._note: note,
             self._overrule: gr.update(visible=chosen.overrule is not None),
             self._reason: "",
             self._detail: "",
-            **self._export.painted(chosen.name, t),
+            **self._export.painted(chosen.offered, offered, t),
         }
         try:
             detail = self._assistant.adapters.detail(chosen.name) if chosen.name else None
@@ -186,7 +192,7 @@ class AdaptersPage:
         if action == "try":
             yield {self._version: str(number), self._answer: ""}
         elif action in ("ask_delete", "cancel"):
-            yield self._painted(t, Chosen(chosen.name, number if action == "ask_delete" else None))
+            yield self._painted(t, chosen.at(chosen.name, number if action == "ask_delete" else None))
         elif action == "activate" and self._forbidden(chosen.name, number):
             yield from self._change(session, chosen, partial(self._activate, number, ""), number)
         elif change := self._changes(str(action), number):
@@ -250,7 +256,7 @@ class AdaptersPage:
             yield self._painted(t, after, adapter_view.failed(error, t))
             return
         names = [info.name for info in self._assistant.adapters.list()]
-        after = Chosen(chosen.name if chosen.name in names else next(iter(names), ""))
+        after = chosen.at(chosen.name if chosen.name in names else next(iter(names), ""))
         yield self._painted(t, after, adapter_view.done(done), form=after.name != chosen.name)
 
     def save(self, session: Session, chosen: Chosen, *values: Any) -> Updates:
@@ -260,7 +266,10 @@ class AdaptersPage:
             self._assistant.adapters.edit_card(chosen.name, changes_of(values))
         except AssistantError as error:
             return {self._form.note: adapter_view.failed(error, t)}
-        return {**self._painted(t, Chosen(chosen.name), form=True), self._form.note: adapter_view.done(t("card_saved"))}
+        return {
+            **self._painted(t, chosen.at(chosen.name), form=True),
+            self._form.note: adapter_view.done(t("card_saved")),
+        }
 
     # Trying
 

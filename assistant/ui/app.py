@@ -31,7 +31,7 @@ from assistant.ui.system import SystemPage
 from assistant.ui.texts import LANGUAGES, Texts, texts
 from assistant.ui.theme import Calm
 from assistant.ui.training import TrainingPage
-from assistant.ui.uploads import UPLOAD_MB, own_folder
+from assistant.ui.uploads import KEPT_S, UPLOAD_MB, own_folder
 from assistant.ui.words import Words
 
 _VISITOR = re.compile(r"[A-Za-z0-9_-]{22,64}")
@@ -51,7 +51,7 @@ def build_ui(assistant: Assistant, options: PageOptions | None = None) -> Any:
     options = options or PageOptions()
     t = texts(options.language)
     words = Words(t)
-    with gr.Blocks(analytics_enabled=False, title=t("page_title"), fill_width=True) as blocks:
+    with gr.Blocks(analytics_enabled=False, title=t("page_title"), fill_width=True, delete_cache=KEPT_S) as blocks:
         session = gr.State(Session(language=t.language))
         # The key protects nothing: it only has to stay the same so that a restart keeps the conversations.
         visitor = gr.BrowserState("", storage_key="assistant-visitor", secret="assistant")  # noqa: S106

@@ -16,6 +16,7 @@ from assistant.services.adapters import AdapterDetail, AdapterInfo
 from assistant.services.corpora import Corpus
 from assistant.services.datasets import Adopted
 from assistant.services.export import Order
+from assistant.services.export_process import Event as ExportEvent
 from assistant.services.forecast import Forecast
 from assistant.services.ingestion import Progress
 from assistant.services.intake import Intake
@@ -178,8 +179,8 @@ class Intakes(Protocol):
 class Exports(Protocol):
     """Makes files of adapter versions, each in a process of its own."""
 
-    def run(self, order: Order, cancel: threading.Event) -> Iterator[float]:
-        """Seconds so far, until the file is at the order's target or `cancel` is set."""
+    def run(self, order: Order, cancel: threading.Event) -> Iterator[ExportEvent]:
+        """What happens, until the file is at the order's target or `cancel` is set."""
         ...
 
 

@@ -15,7 +15,7 @@ from assistant.errors import AssistantError
 from assistant.services.corpora import Corpus, unknown_corpus
 from assistant.services.ingestion import Progress, Stage
 from assistant.types import Passage, Source
-from assistant.ui import formats, render, sources
+from assistant.ui import formats, render, sources, uploads
 from assistant.ui.clicks import BIND
 from assistant.ui.contracts import Assistant
 from assistant.ui.markup import Safe, join, tag
@@ -54,6 +54,7 @@ class CorporaPage:
                 found = gr.HTML(js_on_load=BIND, elem_id="found", apply_default_css=False)
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         tab.select(self._refresh, [self._session], [shown, corpus], **quiet)
+        drop.upload(_taken, [drop], None, queue=False, **quiet)
         add.click(self._add, [corpus, drop, self._session], [report, shown, drop], **quiet)
         gr.on([go.click, query.submit], self._search, [corpus, query, self._session], [found], **quiet)
 
@@ -79,12 +80,7 @@ class CorporaPage:
         if not paths or not corpus:
             yield render.note(t("nothing_chosen")), gr.skip(), gr.skip()
             return
-        lines: list[Safe] = []
-        for path in map(Path, paths):
-            try:
-                self._assistant.corpora.add_document(self._checked(corpus), path.name, path)
-            except AssistantError as error:
-                lines.append(tag("p", error.text(t.language), class_="failure", role="alert"))
+        lines = self._taken_in(corpus, [Path(path) for path in paths], t)
         try:
             for step in self._assistant.corpora.ingest([self._checked(corpus)]):
                 working = stage(step, t)
@@ -99,6 +95,19 @@ class CorporaPage:
             lines.append(tag("p", error.text(t.language), class_="failure", role="alert"))
         yield join(*lines), self._list(t), None
 
+    def _taken_in(self, corpus: str, files: Sequence[Path], t: Texts) -> list[Safe]:
+        """Put the files into the corpus; the words on those that cannot be."""
+        refused: list[Safe] = []
+        try:
+            for path in files:
+                try:
+                    self._assistant.corpora.add_document(self._checked(corpus), path.name, path)
+                except AssistantError as error:
+                    refused.append(tag("p", error.text(t.language), class_="failure", role="alert"))
+        finally:
+            uploads.forget(files)
+        return refused
+
     def _search(self, corpus: str, query: str, session: Session) -> Safe:
         t = texts(session.language)
         if not query.strip():
@@ -107,6 +116,10 @@ class CorporaPage:
             return results(self._assistant.retriever.retrieve(query, corpora=[self._checked(corpus)], k=5), t)
         except AssistantError as error:
             return tag("p", error.text(t.language), class_="failure", role="alert")
+
+
+def _taken(paths: list[str] | None) -> None:
+    uploads.taken(map(Path, paths or ()))
 
 
 def stage(step: Progress, t: Texts) -> Safe:

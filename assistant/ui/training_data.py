@@ -7,7 +7,7 @@ choice that comes from a browser is checked there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -118,14 +118,14 @@ class DataStep:
     # Looking
 
     def _show(self, session: Session) -> Updates:
-        return self._painted(session, form=True)
+        return self._painted(session, self.typed)
 
-    def _painted(self, session: Session, note: Safe | str = "", form: bool = False) -> Updates:
-        """The step as it is now; the fields only where `form` says so: somebody may be typing there."""
+    def _painted(self, session: Session, fields: Sequence[Any] = ()) -> Updates:
+        """The step as it is now; of the form only the `fields` that are named: somebody may be typing there."""
         t = texts(session.language)
         now = self._intake.state(session.visitor) if session.visitor else None
         painted: Updates = {
-            self._note: note,
+            self._note: "",
             self._drop: gr.update(value=None, visible=now is None),
             self._hint: gr.update(visible=now is None),
             self._set: gr.update(visible=now is not None),
@@ -133,7 +133,8 @@ class DataStep:
         }
         if now is None:
             return painted
-        return painted | self._set_painted(now, t) | (self._form_painted(now) if form else {})
+        form = {widget: update for widget, update in self._form_painted(now).items() if widget in fields}
+        return painted | self._set_painted(now, t) | form
 
     def _set_painted(self, now: Intake, t: Texts) -> Updates:
         shown = now.study.preview if now.study else ()
@@ -164,9 +165,10 @@ class DataStep:
     def _bring(self, session: Session, paths: list[str] | None) -> Iterator[Updates]:
         files, t = [Path(path) for path in paths or ()], texts(session.language)
         names = ", ".join(file.name for file in files)
-        yield {self._note: tag("p", t("data_reading", name=names), class_="pending", role="status")}
+        uploads.taken(files)
         try:
-            yield self._done(session, lambda: self._intake.bring(session.visitor, files))
+            yield {self._note: tag("p", t("data_reading", name=names), class_="pending", role="status")}
+            yield self._done(session, lambda: self._intake.bring(session.visitor, files), self.typed)
         finally:
             uploads.forget(files)
 
@@ -175,7 +177,7 @@ class DataStep:
 
     def _choose(self, session: Session, kind: str, *columns: str | None) -> Updates:
         names = [str(column or "") for column in columns]
-        return self._done(session, lambda: self._intake.choose(session.visitor, str(kind), names))
+        return self._done(session, lambda: self._intake.choose(session.visitor, str(kind), names), [self._template])
 
     def _describe(self, session: Session, title: str, name: str, template: str) -> Updates:
         def keep() -> None:
@@ -183,7 +185,7 @@ class DataStep:
             if name.strip():
                 self._intake.check_name(name.strip())
 
-        return self._done(session, keep, form=False, at=self._created)
+        return self._done(session, keep, at=self._created)
 
     def made(self, session: Session, title: str, name: str, template: str) -> tuple[Updates, str]:
         """Create the adapter; what the step shows then, and the adapter's name, empty where it was refused."""
@@ -193,17 +195,17 @@ class DataStep:
             self._intake.describe(session.visitor, title, name.strip() or safe_stem(title), template)
             created.append(self._intake.create(session.visitor).adapter)
 
-        updates = self._done(session, make, form=False, at=self._created)
+        updates = self._done(session, make, at=self._created)
         return updates, "".join(created)
 
-    def _done(self, session: Session, act: Callable[[], None], form: bool = True, at: Any = None) -> Updates:
+    def _done(self, session: Session, act: Callable[[], None], fields: Sequence[Any] = (), at: Any = None) -> Updates:
         """Act and show what came of it; where it could not be done, the words that say why, beside what was done."""
         note: Safe | str = ""
         try:
             act()
         except AssistantError as error:
             note = tag("p", error.text(session.language), class_="failure", role="alert")
-        return {**self._painted(session, form=form), (at or self._note): note}
+        return {**self._painted(session, fields), (at or self._note): note}
 
 
 def hint(t: Texts) -> Safe:

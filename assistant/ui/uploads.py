@@ -1,6 +1,9 @@
-"""Where files from browsers land before a page takes them, and how nothing of them stays there.
+"""Where files from browsers land before a page takes them, and when they go from there.
 
-Knows the folder, which is this process's own and goes with it. Refuses to know what the files are.
+Knows the folder, which is this process's own and goes with it. A page forgets what it has taken or refused; Gradio
+removes what no page took, and its copies of what it serves, after a day. Refuses to know what the files are.
+
+Gradio names an upload by its content: who sends the same file shares one path, so uses are counted.
 """
 
 from __future__ import annotations
@@ -10,7 +13,9 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +24,10 @@ UPLOAD_MB = 20  # of one file; megabytes of 2^20 bytes
 _VARIABLE = "GRADIO_TEMP_DIR"
 _PREFIX = "assistant-uploads-"
 _HALF_S = 600.0  # without a byte: nobody sends that file any more
+KEPT_S = (3600, 86400)  # for Gradio: how often it looks, and the age of what it removes
+
+_uses: Counter[Path] = Counter()  # of uploads, by everybody who still needs one
+_lock = threading.Lock()
 
 
 def own_folder() -> None:
@@ -31,15 +40,26 @@ def own_folder() -> None:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
+def taken(paths: Iterable[Path]) -> None:
+    """Say that somebody needs these uploads until `forget`."""
+    with _lock:
+        _uses.update(path.resolve() for path in paths)
+
+
 def forget(paths: Iterable[Path]) -> None:
-    """Remove uploads that a page has taken or refused, and what was sent half-way and given up."""
+    """Remove uploads that a page has taken or refused and nobody else needs, and what was sent half-way."""
     root = os.environ.get(_VARIABLE)
     folder = Path(root).resolve() if root else None
-    for path in paths:
-        if folder is not None and folder in path.resolve().parents:
-            with suppress(OSError):
-                path.unlink()
-                path.parent.rmdir()
+    with _lock:
+        for path in map(Path.resolve, paths):
+            _uses[path] -= 1
+            if _uses[path] > 0:
+                continue
+            del _uses[path]
+            if folder is not None and folder in path.parents:
+                with suppress(OSError):
+                    path.unlink()
+                    path.parent.rmdir()
     if folder is not None and folder.name.startswith(_PREFIX):
         _sweep(folder)
 

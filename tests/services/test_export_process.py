@@ -9,7 +9,7 @@ import pytest
 
 from assistant.errors import AdapterError, ConfigurationError, InputRejected
 from assistant.services.export import Order
-from assistant.services.export_process import ExportProcess
+from assistant.services.export_process import ExportProcess, Ready, Stopped, Working
 
 
 def program(path: Path, text: str) -> str:
@@ -23,8 +23,12 @@ def order(tmp_path: Path, name: str = "replies", form: str = "peft", number: int
 
 
 def test_the_command_gets_what_was_ordered(tmp_path: Path) -> None:
-    fake = program(tmp_path / "fake", f'echo "$ASSISTANT_LANGUAGE $ASSISTANT_HOME $@" > {tmp_path}/asked')
-    list(ExportProcess({"ASSISTANT_HOME": "/somewhere"}, fake).run(order(tmp_path), threading.Event()))
+    fake = program(
+        tmp_path / "fake",
+        f'echo "$ASSISTANT_LANGUAGE $ASSISTANT_HOME $@" > {tmp_path}/asked; printf 12345 > {tmp_path}/out.zip',
+    )
+    told = list(ExportProcess({"ASSISTANT_HOME": "/somewhere"}, fake).run(order(tmp_path), threading.Event()))
+    assert told[-1] == Ready(tmp_path / "out.zip", 5) and all(isinstance(event, Working) for event in told[:-1])
     assert (tmp_path / "asked").read_text("utf-8").split() == (
         f"pt /somewhere -m assistant adapters export replies --version 1 --form peft --to {tmp_path}/out.zip "
         "--prompts 50 --json"
@@ -35,17 +39,19 @@ def test_it_is_stopped_when_told(tmp_path: Path) -> None:
     fake = program(tmp_path / "fake", f"echo $$ > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; exec sleep 600")
     cancel = threading.Event()
     running = ExportProcess({}, fake).run(order(tmp_path), cancel)
-    assert next(running) >= 0
+    first = next(running)
+    assert isinstance(first, Working) and first.seconds >= 0
     while not (tmp_path / "pid").is_file():
         next(running)
     cancel.set()
-    assert list(running) == []
+    assert list(running) == [Stopped()]
     number = int((tmp_path / "pid").read_text("utf-8"))
     assert not Path(f"/proc/{number}").exists()
 
 
-def test_a_process_that_dies_is_told(tmp_path: Path) -> None:
-    fake = program(tmp_path / "fake", "kill -9 $$")
+@pytest.mark.parametrize("words", ["kill -9 $$", "exit 0", 'echo "{}"'])
+def test_a_process_that_dies_or_leaves_no_file_is_told(tmp_path: Path, words: str) -> None:
+    fake = program(tmp_path / "fake", words)
     with pytest.raises(AdapterError, match="memory") as caught:
         list(ExportProcess({}, fake).run(order(tmp_path), threading.Event()))
     assert "memória" in caught.value.text("pt")

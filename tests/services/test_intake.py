@@ -61,7 +61,8 @@ def test_a_table_is_proposed_reported_described_and_made_an_adapter(service, mak
     assert now.template == "Texto: {input}\nSetor:", "classes are asked for by the name of their column"
     assert now.study.preview[0].prompt.endswith("\nSetor:") and now.study.preview[0].completion == " Obras"
     service.choose(ANA, "reply", ("relato", "setor", "bairro"))
-    service.describe(ANA, "Reclamações por setor", "reclamacoes", "Relato: {input}\nSetor:")
+    for _ in range(2):  # leaving a field says it, and the button says it again
+        service.describe(ANA, "Reclamações por setor", "reclamacoes", "Relato: {input}\nSetor:")
     again = make().state(ANA)
     assert again == service.state(ANA), "a restart shows the same"
     assert again.study.report.split.by_group and again.template.startswith("Relato")
@@ -248,3 +249,78 @@ def test_a_damaged_record_counts_as_nothing(service, tmp_path):
     assert service.state(ANA) is None
     service.bring(ANA, [table(tmp_path / "b.csv")])
     assert service.state(ANA).path.name == "b.csv"
+
+
+def _aged(tmp_path):
+    """Make the only data set forty days old."""
+    (left,) = (tmp_path / "datasets").iterdir()
+    old = time.time() - 40 * 24 * 3600
+    os.utime(left, (old, old))
+
+
+def test_what_nobody_came_back_to_goes_at_a_restart_and_who_looks_keeps_it(service, make, tmp_path):
+    service.bring(ANA, [table(tmp_path / "a.csv")])
+    _aged(tmp_path)
+    assert service.state(ANA) is not None
+    assert make().state(ANA) is not None, "it was looked at"
+    _aged(tmp_path)
+    make()
+    assert kept(tmp_path) == []
+
+
+def test_nothing_is_made_by_starting(make, tmp_path):
+    make()
+    assert not (tmp_path / "datasets").exists()
+
+
+class Meanwhile(DataSetService):
+    """Something happens once, while a data set is studied."""
+
+    event = staticmethod(lambda: None)
+
+    def study(self, *arguments):
+        event, self.event = self.event, lambda: None
+        event()
+        return super().study(*arguments)
+
+
+@pytest.fixture
+def meanwhile(tmp_path, folder):
+    counter = token_counter(None)
+    datasets = Meanwhile(AdapterRegistry(folder), lambda: counter)
+    made = IntakeService(datasets, tmp_path / "datasets")
+    made.bring(ANA, [table(tmp_path / "a.csv")])
+    made.state(ANA)
+    return made, datasets
+
+
+def test_a_title_that_is_kept_during_a_study_stays(meanwhile):
+    service, datasets = meanwhile
+    datasets.event = lambda: service.describe(ANA, "Título", "nome", "")
+    service.choose(ANA, "reply", ("relato", "setor", "bairro"))
+    choice = service.state(ANA).choice
+    assert (choice.title, choice.name, choice.mapping) == ("Título", "nome", Mapping("relato", "setor", "bairro"))
+
+
+def test_a_data_set_that_goes_during_a_study_is_said_to_be_gone(meanwhile, tmp_path):
+    service, datasets = meanwhile
+    datasets.event = lambda: service.drop(ANA)
+    with pytest.raises(DataError) as caught:
+        service.choose(ANA, "reply", ("relato", "setor", "bairro"))
+    assert "não está mais aqui" in caught.value.text("pt")
+    assert kept(tmp_path) == []
+
+
+def test_a_choice_for_one_file_is_not_written_to_the_next(meanwhile, tmp_path):
+    service, datasets = meanwhile
+    datasets.event = lambda: service.bring(ANA, [table(tmp_path / "b.csv", "texto;resposta;categoria")])
+    with pytest.raises(DataError, match="no longer here"):
+        service.choose(ANA, "reply", ("relato", "setor", "bairro"))
+    assert service.state(ANA).choice.mapping == Mapping("texto", "")
+
+
+def test_a_refusal_never_shows_where_the_server_keeps_files(service, tmp_path):
+    with pytest.raises(DataError) as caught:
+        service.bring(ANA, [tmp_path / "folder" / "gone.csv"])
+    for language in ("pt", "en"):
+        assert "'gone.csv'" in caught.value.text(language) and "folder" not in caught.value.text(language)

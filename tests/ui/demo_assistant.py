@@ -22,6 +22,8 @@ from assistant.services.corpora import Corpus
 from assistant.services.corpus_card import CorpusCard
 from assistant.services.datasets import DataSetService
 from assistant.services.export import Order
+from assistant.services.export_process import Event as ExportEvent
+from assistant.services.export_process import Ready, Stopped, Working
 from assistant.services.forecast import Forecast
 from assistant.services.ingestion import Progress, Stage
 from assistant.services.intake import IntakeService
@@ -313,16 +315,19 @@ class DemoExports:
     orders: list[Order] = field(default_factory=list)
     hold: bool = False
 
-    def run(self, order: Order, cancel: threading.Event) -> Iterator[float]:
+    def run(self, order: Order, cancel: threading.Event) -> Iterator[ExportEvent]:
         self.orders.append(order)
         if order.form == "gguf-merged":
             raise AdapterNotFound("The converter is missing.", pt="Falta o conversor.")
-        yield 0.0
+        yield Working(0.0)
         while self.hold and not cancel.wait(0.05):
-            yield 75.0
-        if not cancel.is_set():
-            with zipfile.ZipFile(order.target, "w") as archive:
-                archive.writestr("README.md", f"# {order.name} {order.number} {order.form} {order.language}")
+            yield Working(75.0)
+        if cancel.is_set():
+            yield Stopped()
+            return
+        with zipfile.ZipFile(order.target, "w") as archive:
+            archive.writestr("README.md", f"# {order.name} {order.number} {order.form} {order.language}")
+        yield Ready(order.target, order.target.stat().st_size)
 
 
 @dataclass

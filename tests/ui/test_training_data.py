@@ -26,6 +26,7 @@ from assistant.training.findings import Finding, Severity
 from assistant.training.records import Mapping
 from assistant.training.report import DataReport, PreviewItem, SplitSizes, Study, TokenLengths
 from assistant.ui import uploads
+from assistant.ui.corpora import CorporaPage
 from assistant.ui.session import Session
 from assistant.ui.texts import texts
 from assistant.ui.training_data import DataStep
@@ -113,6 +114,7 @@ def test_every_event_of_the_step_shows_what_the_service_keeps(step: DataStep, tm
     assert [choice["value"] for choice in (shown[w] for w in step._chosen)] == ["coisa", "tipo", ""]
     shown = step._choose(ANA, "reply", "coisa", "coisa", None)
     assert [shown[w]["value"] for w in step._chosen] == ["tipo", "coisa", ""]
+    assert step._title not in shown and "value" not in shown[step._name], "a title may be half-way typed"
     shown = step._choose(ANA, "reply", "../x", "tipo", "")
     assert "não tem a coluna &#x27;../x&#x27;" in shown[step._note]
     shown = step._choose(ANA, "reply", "coisa", "tipo", "")
@@ -147,6 +149,42 @@ def test_what_is_refused_leaves_neither_upload_nor_data_set(
     mine = complaints(tmp_path / "mine.csv")
     uploads.forget([mine])
     assert mine.exists(), "only uploads are removed"
+
+
+def test_an_upload_that_two_visitors_share_goes_with_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    shared = tmp_path / "hash" / "a.csv"
+    shared.parent.mkdir()
+    shared.write_text("a;b", "utf-8")
+    uploads.taken([shared])
+    uploads.taken([shared])
+    uploads.forget([shared])
+    assert shared.exists()
+    uploads.forget([shared])
+    assert list(tmp_path.iterdir()) == []
+    shared.parent.mkdir()
+    shared.write_text("a;b", "utf-8")
+    uploads.forget([shared])
+    assert not shared.exists(), "nothing is left of the count"
+
+
+def test_a_document_goes_from_the_uploads_once_the_corpus_has_it(
+    assistant: DemoAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    sent = [tmp_path / "hash" / name for name in ("a.md", "refused.pdf")]
+    sent[0].parent.mkdir()
+    for path in sent:
+        path.write_text("# A", "utf-8")
+    page = CorporaPage(assistant, Words(PT), None)
+    *_, (report, _, drop) = page._add("sistema-solar", [str(path) for path in sent], Session())
+    assert "refused.pdf não tem texto" in report and drop is None
+    assert [name for _, name, _ in assistant.corpora.added] == ["a.md"]
+    assert not any(path.exists() for path in sent)
+
+
+def test_gradio_removes_what_nobody_took(blocks: Any) -> None:
+    assert blocks.delete_cache == uploads.KEPT_S == (3600, 86400)
 
 
 def test_uploads_land_in_a_folder_of_this_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
