@@ -119,7 +119,7 @@ class TestInTheBrowser:
         page.click(".adapter-row:has-text('Entidades jurídicas')")
         page.wait_for_selector("#adapter-detail h2:has-text('Entidades jurídicas')")
         page.click("#export button.label-wrap")
-        page.wait_for_function("document.querySelector('#export-version input').value === '0002'")
+        page.wait_for_function("document.querySelector('#export-version input')?.value === '0002'")
 
     def test_a_version_is_downloaded(self, open_page: Open, served: Any, tmp_path: Path) -> None:
         before = left()
