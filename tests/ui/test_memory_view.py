@@ -29,7 +29,7 @@ def rows(markup: str) -> list[str]:
 def test_every_precision_stands_beside_what_is_measured() -> None:
     shown = rows(memory_view.table(Memory("b", "B", KNOWN, Precision.GGUF, process_mb=1234.5), PT))
     assert shown[1].startswith("FP32") and shown[1].endswith("1.072 MB")
-    assert shown[3].startswith("INT8") and shown[3].endswith("não se sabe")
+    assert shown[3].startswith("INT8") and shown[3].endswith(PT("memory_unknown"))
     assert "em uso" in shown[5] and sum("em uso" in row for row in shown) == 1
     assert shown[6].endswith("1.234 MB") and "modelo, contexto" in shown[6]
     assert rows(memory_view.table(Memory("b", "B", KNOWN), EN))[1].endswith("1,072 MB")
