@@ -49,14 +49,16 @@ def test_an_error_is_an_object_in_both_languages_where_json_is_asked_for(home):
 def test_a_shipped_adapter_is_merged_and_written_as_gguf(home, base_checkpoint, tmp_path):
     target = tmp_path / "legal.zip"
     assistant = build(Settings.load(home=home))
-    record = assistant.exports.export(Order("legal-ner", "gguf-merged", target, number=1, prompts=3), lambda line: None)
+    live = assistant.registry.active("legal-ner").number
+    order = Order("legal-ner", "gguf-merged", target, number=live, prompts=3)
+    record = assistant.exports.export(order, lambda line: None)
     assistant.close()
     assert list(record["forms"]) == ["peft", "gguf", "gguf-merged"]
     assert record["forms"]["gguf-merged"]["empty"] == 0
     assert record["forms"]["gguf-merged"]["common_prefix"] > 0.3
     assert "common prefix" in readable_export(record)
     with zipfile.ZipFile(target) as archive:
-        assert "Gemma Terms of Use" in archive.read("legal-ner-0001-gguf-merged/NOTICE.txt").decode()
+        assert "Gemma Terms of Use" in archive.read(f"legal-ner-{live:04d}-gguf-merged/NOTICE.txt").decode()
         (weights,) = [name for name in archive.namelist() if name.endswith(".gguf")]
         archive.extract(weights, tmp_path)
     engine = LlamaCppEngine(tmp_path / weights, threads=1, slots=1, context_size=512)

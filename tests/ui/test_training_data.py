@@ -73,7 +73,7 @@ def test_the_report_says_in_figures_what_was_found_and_markup_stays_text() -> No
         "pode ser usado, com 1 aviso", "1.050 de 1.060 linhas", "português 1.000, sem certeza 50",
         "95 % até 1.100, o maior 1.500",
         "ficam de fora: 31", "Estimado", "850 para treino", "Os 12 grupos ficam inteiros.", "semente 13",
-        "900 · 86 %", "Longos.", "e mais 30 linhas",
+        "900 · 85,7\u00a0%", "Longos.", "e mais 30 linhas",
     ):  # fmt: skip
         assert words in shown, words
     assert '<td class="figure nowrap">7</td>' in shown and "<script>" not in shown
