@@ -14,15 +14,22 @@ from pathlib import Path
 from assistant.errors import StorageError
 
 
-def require_space(folder: Path, needed: int) -> None:
-    """Raise `StorageError` unless `needed` bytes are free where `folder` lies."""
+def require_space(
+    folder: Path,
+    needed: int,
+    elsewhere: tuple[str, str] = ("set ASSISTANT_HOME to another disk", "aponte ASSISTANT_HOME para outro disco"),
+) -> None:
+    """Raise `StorageError` unless `needed` bytes are free where `folder` lies.
+
+    `elsewhere` is the way to another disk, in English and in Portuguese.
+    """
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise StorageError(
             f"{folder} has {free // 1_000_000} MB free and {needed // 1_000_000} MB are needed. "
-            "Free some space or set ASSISTANT_HOME to another disk.",
+            f"Free some space or {elsewhere[0]}.",
             pt=f"{folder} tem {free // 1_000_000} MB livres, e são necessários {needed // 1_000_000} MB. Libere "
-            "espaço ou aponte ASSISTANT_HOME para outro disco.",
+            f"espaço ou {elsewhere[1]}.",
         )
 
 

@@ -25,6 +25,7 @@ from typing import Any
 
 from assistant.errors import AdapterIncompatible, AdapterNotFound, InputRejected, StorageError
 from assistant.models.catalog import BaseModel
+from assistant.models.disk import require_space
 from assistant.models.hub import TERMS
 from assistant.models.provision import fingerprint
 from assistant.services import parity
@@ -92,7 +93,7 @@ class ExportService:
             folder = hidden / f"{version.adapter}-{version.number:04d}-{form}"
             others = [other for other in Form if order.every_form and other is not form]
             needed = shop.size(form) * (2 if _is_archive(target) else 1) + sum(map(shop.size, others)) + shop.base_size
-            _require_room(hidden, needed)
+            require_space(hidden.parent, needed, ("choose another place", "escolha outro lugar"))
             trial = Trial(self._registry.card(order.name), shop, self._engines, say)
             inputs = parity.own_inputs(trial.card, self._training, order.prompts)
             artefact, figures = trial.run(form, folder, inputs, order.every_form)
@@ -181,17 +182,6 @@ def checked_target(path: Path) -> Path:
 
 def _is_archive(target: Path) -> bool:
     return target.suffix.lower() == ".zip"
-
-
-def _require_room(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise StorageError(
-            f"{folder.parent} has {free // 1_000_000} MB free, and the export takes {needed // 1_000_000} MB. Free "
-            "some space, or choose another place.",
-            pt=f"{folder.parent} tem {free // 1_000_000} MB livres, e a exportação ocupa {needed // 1_000_000} MB. "
-            "Libere espaço ou escolha outro lugar.",
-        )
 
 
 @contextmanager
