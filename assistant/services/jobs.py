@@ -19,7 +19,7 @@ from assistant.errors import AdapterNotFound, ConfigurationError, StorageError
 from assistant.services import forecast as forecasts
 from assistant.services.forecast import Forecast
 from assistant.services.job_events import Event
-from assistant.services.job_files import Job, JobFolder, job_folders, unknown_job
+from assistant.services.job_files import Job, JobFolder, Phase, job_folders, unknown_job
 from assistant.services.job_process import new_job
 from assistant.training.config import Recipe
 
@@ -170,7 +170,7 @@ class JobsService:
         try:
             folder.forget_end()
             with (folder.path / "stdout.txt").open("ab") as out, (folder.path / "stderr.txt").open("ab") as err:
-                self._children[job] = subprocess.Popen(  # noqa: S603  # names are checked, no shell
+                child = subprocess.Popen(  # noqa: S603  # names are checked, no shell
                     command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment, start_new_session=True
                 )
         except OSError as error:
@@ -178,3 +178,6 @@ class JobsService:
                 f"The job {job} could not be started: {error}. Free space or memory and resume it.",
                 pt=f"Não foi possível iniciar o treino {job}. Libere espaço ou memória e retome-o.",
             ) from error
+        self._children[job] = child
+        if folder.process() is None:  # its place in the queue is taken now, not when Python has started there
+            folder.set_phase(child.pid, Phase.QUEUED)

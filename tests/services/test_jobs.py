@@ -136,6 +136,22 @@ def ended(service, job, state):
     return wait(lambda: (j := service.job(job)).state is state and j)
 
 
+def test_the_job_asked_for_first_goes_first_even_where_its_process_is_up_last(make_service, small_home):
+    jobs = small_home / "var" / "jobs"
+    python = small_home / "python"
+    late = f'[ "$4" = first ] && while [ ! -e {jobs}/late ]; do sleep 0.05; done\n'
+    python.write_text(python.read_text("utf-8").replace("exec", f"{late}exec"), "utf-8")
+    service = make_service()
+    first, second = service.start("first", {}), service.start("second", {})
+    wait(lambda: "before this one" in (jobs / second / "stderr.txt").read_text("utf-8"))
+    assert service.job(first).state is service.job(second).state is JobState.QUEUED
+    (jobs / "late").touch()
+    running(service, first)
+    assert service.job(second).state is JobState.QUEUED
+    service.stop(first)
+    running(service, second)
+
+
 def test_a_job_runs_stops_resumes_and_is_done_with_its_version(make_service):
     service = make_service()
     job = service.start("first", {"epochs": 2})
