@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from assistant.errors import AdapterError, AssistantError, InputRejected, StorageError
 from assistant.services.export import Order
@@ -27,6 +28,7 @@ from assistant.stores.manifests import check_name
 _ROOT = str(Path(__file__).parents[2])
 _LOOK_S = 0.5  # between two looks at the process
 _ENDING_S = 10.0  # for a process that was told to end
+_LAST_CHARS = 300  # of what a process that broke down said last
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,8 @@ class ExportProcess:
         """
         command = self._command(order)
         started = time.monotonic()
-        with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
-            process = self._start(command, order.language, out.fileno())
+        with _scratch() as out, _scratch() as err:
+            process = self._start(command, order.language, out.fileno(), err.fileno())
             try:
                 while process.poll() is None:
                     yield Working(time.monotonic() - started)
@@ -79,9 +81,8 @@ class ExportProcess:
             if cancel.is_set():
                 yield Stopped()
                 return
-            out.seek(0)
             if process.returncode or not order.target.is_file():
-                raise _fault(out.read())
+                raise _fault(process.returncode, _read(out), _read(err))
         yield Ready(order.target, order.target.stat().st_size)
 
     def _command(self, order: Order) -> list[str]:
@@ -93,7 +94,7 @@ class ExportProcess:
             str(form), "--to", str(order.target), "--prompts", str(order.prompts), "--json",
         ]  # fmt: skip
 
-    def _start(self, command: list[str], language: str, out: int) -> subprocess.Popen[bytes]:
+    def _start(self, command: list[str], language: str, out: int, err: int) -> subprocess.Popen[bytes]:
         environment = {**os.environ, **self._environment, "ASSISTANT_LANGUAGE": language, "OMP_WAIT_POLICY": "passive"}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (_ROOT, environment.get("PYTHONPATH"))))
         try:
@@ -101,7 +102,7 @@ class ExportProcess:
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
-                stderr=subprocess.DEVNULL,
+                stderr=err,
                 env=environment,
                 start_new_session=True,
             )
@@ -129,15 +130,31 @@ def _signal(process: subprocess.Popen[bytes], number: int) -> None:
         os.killpg(process.pid, number)
 
 
-def _fault(said: str) -> AssistantError:
-    """The error that the command wrote before it ended, in both languages."""
+def _scratch() -> IO[str]:
+    return tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+
+
+def _read(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()
+
+
+def _fault(status: int, said: str, complained: str) -> AssistantError:
+    """The error that the command wrote before it ended, in both languages, or what is known of its end."""
     try:
         error = json.loads(said)["error"]
         return AdapterError(str(error["en"]), pt=str(error["pt"]))
     except (ValueError, KeyError, TypeError):
+        pass
+    if status == -signal.SIGKILL:
         return AdapterError(
-            "The export ended without a word: the memory may have run out. Try it on the command line: "
-            "python -m assistant adapters export",
-            pt="A exportação terminou sem dizer por quê: talvez tenha faltado memória. Tente na linha de comando: "
-            "python -m assistant adapters export",
+            "The export was killed by the system: the memory may have run out. Close what is open and try again.",
+            pt="O sistema matou a exportação: talvez tenha faltado memória. Feche outros programas e tente de novo.",
         )
+    last = next((line.strip() for line in reversed(complained.splitlines()) if line.strip()), "-")[:_LAST_CHARS]
+    return AdapterError(
+        f"The export ended with status {status}: {last} Try it on the command line: "
+        "python -m assistant adapters export",
+        pt=f"A exportação terminou com o código {status}: {last} Tente na linha de comando: "
+        "python -m assistant adapters export",
+    )

@@ -49,12 +49,22 @@ def test_it_is_stopped_when_told(tmp_path: Path) -> None:
     assert not Path(f"/proc/{number}").exists()
 
 
-@pytest.mark.parametrize("words", ["kill -9 $$", "exit 0", 'echo "{}"'])
-def test_a_process_that_dies_or_leaves_no_file_is_told(tmp_path: Path, words: str) -> None:
+@pytest.mark.parametrize(
+    "words, english, portuguese",
+    [
+        ("kill -9 $$", "memory", "memória"),
+        ("exit 0", "status 0", "código 0"),
+        ('echo "{}"', "status 0", "código 0"),
+        ("echo Traceback >&2; echo 'OSError: no torch' >&2; exit 1", "status 1: OSError: no torch", "OSError: no torch"),
+    ],
+)
+def test_a_process_that_dies_or_leaves_no_file_is_told(
+    tmp_path: Path, words: str, english: str, portuguese: str
+) -> None:
     fake = program(tmp_path / "fake", words)
-    with pytest.raises(AdapterError, match="memory") as caught:
+    with pytest.raises(AdapterError, match=english) as caught:
         list(ExportProcess({}, fake).run(order(tmp_path), threading.Event()))
-    assert "memória" in caught.value.text("pt")
+    assert portuguese in caught.value.text("pt")
 
 
 def test_a_fault_of_the_real_command_comes_in_both_languages(tmp_path: Path) -> None:
