@@ -18,7 +18,7 @@ from assistant.types import Passage, Source
 from assistant.ui import formats, render, sources, uploads
 from assistant.ui.clicks import BIND
 from assistant.ui.contracts import Assistant
-from assistant.ui.markup import Safe, join, tag
+from assistant.ui.markup import Safe, join, scroll_box, tag
 from assistant.ui.session import Session
 from assistant.ui.texts import Texts, texts
 from assistant.ui.words import Words
@@ -147,7 +147,7 @@ def listing(corpora: Sequence[Corpus], t: Texts) -> Safe:
     keys = (("corpus", ""), ("documents", "figure"), ("passages", "figure"), ("oldest", ""), ("newest", ""))
     header = tag("tr", *(tag("th", t(key), scope="col", class_=cls or None) for key, cls in keys))
     table = tag("table", tag("thead", header), tag("tbody", *(_row(c, t) for c in corpora)))
-    return tag("div", head, tag("div", table, class_="table-box"), class_="stack")
+    return tag("div", head, scroll_box(table, t("tab_corpora")), class_="stack")
 
 
 def _row(corpus: Corpus, t: Texts) -> Safe:

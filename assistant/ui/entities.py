@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from assistant.types import Entity
-from assistant.ui.markup import Safe, join, tag
+from assistant.ui.markup import Safe, join, scroll_box, tag
 from assistant.ui.texts import Texts
 
 _COLOURS = 6
@@ -111,7 +111,7 @@ def _table(entities: Sequence[Entity], colour: dict[str, int], t: Texts) -> Safe
         )
         for e in entities
     ]
-    return tag("div", tag("table", tag("thead", head), tag("tbody", join(*rows))), class_="table-box")
+    return scroll_box(tag("table", tag("thead", head), tag("tbody", join(*rows))), t("entities"))
 
 
 def _download(kind: str, content: str, t: Texts) -> Safe:

@@ -52,6 +52,11 @@ def tag(name: str, *children: Child, **attributes: Attribute) -> Safe:
     return Safe(opening if name in _VOID else f"{opening}{join(*children)}</{name}>")
 
 
+def scroll_box(content: Child, label: str, class_: str = "table-box") -> Safe:
+    """A named region for content that may be wider or longer than its place: the keyboard can reach and scroll it."""
+    return tag("div", content, class_=class_, tabindex=0, role="region", aria_label=label)
+
+
 def _attribute(name: str, value: Attribute) -> str:
     if not _NAME.fullmatch(name) or name.startswith("on") or name in {"style", "src", "srcdoc"}:
         raise ValueError(f"{name!r} is no attribute that pages are built from.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from assistant.services.memory import Memory, Precision
 from assistant.ui import formats
-from assistant.ui.markup import Safe, join, tag
+from assistant.ui.markup import Safe, join, scroll_box, tag
 from assistant.ui.texts import Texts
 
 _NAMES = {
@@ -23,7 +23,7 @@ def table(memory: Memory, t: Texts) -> Safe:
     """One row a precision, the loaded one marked; the last row is what this process takes."""
     titles = [
         tag("th", t("precision"), scope="col"),
-        tag("th", class_="bar-cell", aria_hidden="true"),
+        tag("td", class_="bar-cell"),
         tag("th", t("memory_weights"), scope="col", class_="figure"),
     ]
     most = max([*memory.weights.megabytes.values(), memory.process_mb or 0.0])
@@ -35,7 +35,7 @@ def table(memory: Memory, t: Texts) -> Safe:
         tag("h2", t("memory_title")),
         tag("p", t("memory_intro", title=memory.title), class_="quiet"),
         tag("p", note, class_="note") if note else None,
-        tag("div", tag("table", tag("thead", tag("tr", *titles)), body), class_="table-box memory"),
+        scroll_box(tag("table", tag("thead", tag("tr", *titles)), body), t("memory_title"), "table-box memory"),
         class_="panel-card",
     )
 
@@ -68,7 +68,7 @@ def _label(name: str, about: str, mark: str) -> Safe:
 def _bar(value: float | None, most: float) -> Safe:
     """The share of the largest figure of the table; the figure beside it says the same."""
     drawn = tag("meter", min="0", max="1", value=f"{value / most:.3f}", aria_hidden="true") if value else None
-    return tag("td", drawn, class_="bar-cell", aria_hidden="true")
+    return tag("td", drawn, class_="bar-cell")
 
 
 def _megabytes(value: float, t: Texts) -> str:

@@ -12,7 +12,7 @@ from assistant.services.intake import Intake
 from assistant.training.findings import Finding, Severity
 from assistant.training.report import DataReport, PreviewItem, Study
 from assistant.ui import formats
-from assistant.ui.markup import Safe, join, tag
+from assistant.ui.markup import Safe, join, scroll_box, tag
 from assistant.ui.texts import Texts
 
 _CELL_CHARS = 160
@@ -40,7 +40,7 @@ def first_rows(now: Intake, t: Texts) -> Safe:
     header = tag("tr", *(tag("th", name, scope="col") for name in columns.names))
     rows = [tag("tr", *(tag("td", _clipped(cell)) for cell in row)) for row in columns.first]
     table = tag("table", tag("thead", header), tag("tbody", *rows))
-    box = tag("div", table, class_="table-box", tabindex=0, role="region", aria_label=t("first_rows"))
+    box = scroll_box(table, t("first_rows"))
     ask = None
     if not columns.plain and now.study is None:
         named = ", ".join(columns.names)
@@ -66,18 +66,17 @@ def report_view(study: Study | None, t: Texts) -> Safe:
     )
 
 
+def _previewed(item: PreviewItem, t: Texts) -> Safe:
+    line = t("line_number", n=item.line)
+    seen = join(item.prompt, tag("span", item.completion, class_="completion"))
+    return tag("li", tag("p", line, class_="quiet"), scroll_box(seen, line, "model-text"))
+
+
 def preview_view(items: Sequence[PreviewItem], t: Texts) -> Safe:
     """Prompt and completion, character by character."""
     if not items:
         return Safe("")
-    shown = [
-        tag(
-            "li",
-            tag("p", t("line_number", n=item.line), class_="quiet"),
-            tag("p", item.prompt, tag("span", item.completion, class_="completion"), class_="model-text"),
-        )
-        for item in items
-    ]
+    shown = [_previewed(item, t) for item in items]
     return tag(
         "section",
         tag("h3", t("model_sees")),
@@ -143,7 +142,7 @@ def _finding(item: Finding, rows: Mapping[tuple[str, int], tuple[str, str]], t: 
         return tag("li", tag("p", chip, " ", message))
     cells = [_row(place, rows.get(place, ("", "")), t) for place in item.places]
     header = tag("tr", *(tag("th", t(key), scope="col") for key in ("line", "column_input", "column_output")))
-    table = tag("div", tag("table", tag("thead", header), tag("tbody", *cells)), class_="table-box")
+    table = scroll_box(tag("table", tag("thead", header), tag("tbody", *cells)), item.message.get(t.language))
     beyond = item.count - len(item.lines)
     more = tag("p", formats.counted("more_rows", beyond, t), class_="quiet") if beyond > 0 else None
     return tag("li", tag("details", tag("summary", chip, " ", message), table, more))

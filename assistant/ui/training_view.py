@@ -13,7 +13,7 @@ from assistant.services.forecast import Forecast
 from assistant.services.job_events import Event
 from assistant.services.job_files import Job, JobState
 from assistant.ui import formats
-from assistant.ui.markup import Safe, join, tag
+from assistant.ui.markup import Safe, join, scroll_box, tag
 from assistant.ui.texts import Texts
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640, 220, 44, 24  # of the curve, in its own units
@@ -203,7 +203,7 @@ def job_list(jobs: Sequence[Job], titles: Titles, t: Texts) -> Safe:
     keys = ("job", "adapter", "state", "progress", "started")
     header = tag("tr", *(tag("th", t(key), scope="col") for key in keys))
     rows = [tag("tr", *(tag("td", cell) for cell in _cells(job, titles, t))) for job in jobs]
-    table = tag("div", tag("table", tag("thead", header), tag("tbody", *rows)), class_="table-box")
+    table = scroll_box(tag("table", tag("thead", header), tag("tbody", *rows)), t("jobs"))
     return tag("section", tag("h2", t("jobs")), table)
 
 
