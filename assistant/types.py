@@ -179,10 +179,17 @@ class TokenDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class Redrafting:
+    """Event: the text shown so far is a draft that leaves out these words; another one may take its place."""
+
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """Event: the last one of every question."""
 
     answer: Answer
 
 
-Event = Routed | Retrieved | TokenDelta | Answered
+Event = Routed | Retrieved | TokenDelta | Redrafting | Answered

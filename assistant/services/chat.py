@@ -25,6 +25,7 @@ from assistant.models.prompt_format import ABSTENTION
 from assistant.routing.router import Pin
 from assistant.services.adapters import AdaptersService
 from assistant.services.completion import Completion
+from assistant.services.drafts import FURTHER, best, lacking, topics_of
 from assistant.services.request import AUTOMATIC, NO_ADAPTER, AskRequest, Run
 from assistant.services.residence import LiveAdapter
 from assistant.types import (
@@ -34,6 +35,7 @@ from assistant.types import (
     Event,
     Outcome,
     Passage,
+    Redrafting,
     Retrieved,
     Route,
     Routed,
@@ -96,7 +98,7 @@ class ChatService:
         self._options = options
 
     def ask(self, request: AskRequest, cancel: threading.Event | None = None) -> Iterator[Event]:
-        """Yield Routed, Retrieved (kind chat only), TokenDelta ..., Answered.
+        """Yield Routed, Retrieved (kind chat only), TokenDelta ..., Redrafting (kind reply only), Answered.
 
         Raises `InputRejected` for a question that is empty or too long, `GenerationError` when the
         engine fails. Closing the iterator or setting `cancel` stops the engine.
@@ -231,8 +233,20 @@ class ChatService:
         for item in self._completion.plain(run, live, run.request.question):
             output += item
             yield run.shown(item)
+        topics = topics_of(live.version)
+        if topics and not run.cancel.is_set() and (missing := lacking(output, run.request.question, topics)):
+            yield Redrafting(missing)
+            output = best(output, run.request.question, topics, self._further(run, live))
         text, dropped = keep_honest(output, run.request.question)
         yield Answered(run.answer(text, Outcome.REPLIED, dropped=dropped))
+
+    def _further(self, run: Run, live: LiveAdapter) -> Iterator[str]:
+        """Other drafts of a reply, whole; none after the visitor has left."""
+        for draft in range(1, FURTHER + 1):
+            text = "".join(self._completion.plain(run, live, run.request.question, draft))
+            if run.cancel.is_set():
+                return
+            yield text
 
     def _extract(self, run: Run, live: LiveAdapter) -> Iterator[Event]:
         entities: list[Entity] = []

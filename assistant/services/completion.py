@@ -11,6 +11,7 @@ from collections.abc import Generator
 from assistant.engines.base import Delta, Engine, Finished, GenerationRequest
 from assistant.generation.prompt import Budget, chat_messages, grounded_prompt, plain_prompt
 from assistant.models.catalog import PromptFormat
+from assistant.services.drafts import TEMPERATURE
 from assistant.services.request import Run
 from assistant.services.residence import LiveAdapter
 from assistant.types import Source, Usage
@@ -37,21 +38,23 @@ class Completion:
         built = grounded_prompt(template, request.question, sources, history, self._budget(limit))
         yield from self._stream(run, built.text, live, limit)
 
-    def plain(self, run: Run, live: LiveAdapter, text: str) -> Generator[str, None, None]:
-        """What an adapter makes of a text alone, without passages and history."""
+    def plain(self, run: Run, live: LiveAdapter, text: str, draft: int = 0) -> Generator[str, None, None]:
+        """What an adapter makes of a text alone, without passages and history; a further `draft` is sampled."""
         limit = run.request.max_tokens or live.card.max_tokens
         prompt = plain_prompt(live.card.template, text, self._budget(limit))
-        yield from self._stream(run, prompt, live, limit)
+        yield from self._stream(run, prompt, live, limit, draft)
 
-    def _stream(self, run: Run, prompt: str, live: LiveAdapter | None, limit: int) -> Generator[str, None, None]:
+    def _stream(
+        self, run: Run, prompt: str, live: LiveAdapter | None, limit: int, draft: int = 0
+    ) -> Generator[str, None, None]:
         request = run.request
         templated = self._prompt_format is PromptFormat.TEMPLATE and live is None
         generation = GenerationRequest(
             prompt=chat_messages(prompt, request.language) if templated else prompt,
             adapter=live.version.key if live else None,
             max_tokens=limit,
-            temperature=request.temperature,
-            seed=request.seed,
+            temperature=max(request.temperature, TEMPERATURE) if draft else request.temperature,
+            seed=request.seed + draft,
             stop=live.card.stop if live else (() if templated else ("\n",)),
         )
         pieces = 0

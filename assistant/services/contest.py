@@ -73,8 +73,8 @@ def hold(field: Field, engine: Engine, parallel: int, say: Say) -> Contest:
     if field.live and field.live.key in failures:
         say(f"{field.live.key} is live but cannot be loaded and is left out: {failures[field.live.key].reason}")
     elif field.live:
-        systems["live"] = System(field.live.key)
-    systems["candidate"] = System(field.candidate.key)
+        systems["live"] = System.of(field.live)
+    systems["candidate"] = System.of(field.candidate)
     service = EvaluationService(engine, parallel)
     outputs: dict[str, Outputs] = {}
     for name, system in systems.items():

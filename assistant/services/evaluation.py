@@ -19,28 +19,39 @@ the gold answer, over grounded answers), n, seconds.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from assistant.engines.base import Engine, GenerationRequest, complete
 from assistant.errors import AdapterBroken
+from assistant.generation.topics import Topics
+from assistant.services.drafts import FURTHER, TEMPERATURE, best, topics_of
 from assistant.services.residence import LiveAdapter, files_of
 from assistant.services.tasks import Outputs, Task, read_task
-from assistant.stores.manifests import Card
+from assistant.stores.manifests import Card, Version
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """Who answers: an adapter's key, or None for the base, after a prefix with examples or none."""
+    """Who answers: an adapter's key, or None for the base, after a prefix with examples or none.
+
+    `topics` has replies drafted as a visitor gets them.
+    """
 
     adapter: str | None
     prefix: str = ""
+    topics: Topics | None = None
+
+    @classmethod
+    def of(cls, version: Version) -> System:
+        """A version as it answers visitors."""
+        return cls(version.key, topics=topics_of(version))
 
 
 def progress_lines(say: Callable[[str], None]) -> Progress:
@@ -64,7 +75,7 @@ class EvaluationService:
         """Judge an adapter by its kind; raises `DataError` naming file and line."""
         started = time.perf_counter()
         task = read_task(adapter.card, data)
-        outputs = self.run(task, adapter.card, System(adapter.version.key), progress)
+        outputs = self.run(task, adapter.card, System.of(adapter.version), progress)
         return {
             "adapter": adapter.card.name,
             "version": adapter.version.label,
@@ -86,20 +97,27 @@ class EvaluationService:
         return self.evaluate(candidate, data, progress)
 
     def run(self, task: Task, card: Card, system: System, progress: Progress) -> Outputs:
-        """Greedy completions of a system for every prompt of the task, row by row."""
-        prompts = [prompt for row in task.rows for prompt in row.prompts]
+        """Completions of a system for every prompt of the task, row by row: greedy, and of replies the best draft."""
+        prompts = [(row.text, prompt) for row in task.rows for prompt in row.prompts]
         done = 0
 
-        def one(prompt: str) -> str:
+        def one(asked: tuple[str, str]) -> str:
             nonlocal done
+            text, prompt = asked
             request = GenerationRequest(
                 system.prefix + prompt, adapter=system.adapter, max_tokens=card.max_tokens, stop=card.stop
             )
-            text, _ = complete(self._engine, request)
+            output, _ = complete(self._engine, request)
+            if system.topics:
+                output = best(output, text, system.topics, self._further(request))
             done += 1
             progress(done, len(prompts))
-            return text
+            return output
 
         with ThreadPoolExecutor(self._parallel) as pool:
             texts = iter(list(pool.map(one, prompts)))
         return [list(islice(texts, len(row.prompts))) for row in task.rows]
+
+    def _further(self, request: GenerationRequest) -> Iterator[str]:
+        for draft in range(1, FURTHER + 1):
+            yield complete(self._engine, replace(request, temperature=TEMPERATURE, seed=request.seed + draft))[0]

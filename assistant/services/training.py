@@ -19,6 +19,7 @@ from assistant.errors import ConfigurationError, StorageError
 from assistant.models.catalog import BaseModel, Source
 from assistant.models.gguf_export import export_adapter_gguf
 from assistant.models.provision import fingerprint, provision_checkpoint, ready_checkpoint
+from assistant.services.drafts import learn_topics
 from assistant.services.job_files import Phase
 from assistant.services.residence import LiveAdapter
 from assistant.stores.manifests import Manifest, Version, check_name, sha256_of, write_atomically
@@ -28,6 +29,7 @@ from assistant.training.dataset import Example, data_hash, split
 from assistant.training.formats import read_examples
 from assistant.training.job import Report, Sample, Step, TrainingRun, Validation
 from assistant.training.public_data import locate, not_here, present
+from assistant.types import AdapterKind
 
 _LIBRARIES = ("torch", "transformers", "peft", "gguf")
 _VALIDATION_SHARE = 0.05  # of the training data, where a recipe names no validation files
@@ -135,7 +137,7 @@ class TrainingService:
             control.phase(Phase.TRAINING)
             trained = run.run(data.train, data.validation, self._base.name, control.should_stop)
         control.phase(Phase.JUDGING)
-        staged = self._stage(name, trained, checkpoint)
+        staged = self._stage(name, trained, checkpoint, data.train)
         evaluation: Mapping[str, Any] = {}
         if recipe.data.test:
             progress(f"judging version {staged.number} on {recipe.data.test}")
@@ -143,8 +145,8 @@ class TrainingService:
             evaluation = self._judge(LiveAdapter(self._registry.card(name), staged), test)
         return self._publish(staged, str(header["data_hash"]), evaluation)
 
-    def _stage(self, name: str, trained: Path, checkpoint: Path) -> Version:
-        """A trained PEFT folder and its GGUF twin in a folder that is no version yet."""
+    def _stage(self, name: str, trained: Path, checkpoint: Path, examples: Sequence[Example]) -> Version:
+        """A trained PEFT folder, its GGUF twin, and what replies take up, in a folder that is no version yet."""
         number = self._registry.next_number(name)
         folder = self._registry.folder / name / "versions" / f".{number:04d}-staged"
         try:
@@ -152,6 +154,9 @@ class TrainingService:
             folder.mkdir(parents=True)
             for file in ("adapter_config.json", "adapter_model.safetensors"):
                 shutil.copyfile(trained / file, folder / file)
+            card = self._registry.card(name)
+            if card.kind is AdapterKind.REPLY:
+                learn_topics(card, examples, folder)
         except OSError as error:
             raise StorageError(
                 f"The version folder {folder} could not be written: {error}. Free space and go on with the same --job.",

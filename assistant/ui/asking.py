@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from assistant.errors import AssistantError, InputRejected
 from assistant.services.request import AskRequest
 from assistant.stores.conversations import Exchange
-from assistant.types import Answered, Event, Retrieved, Routed, Turn
+from assistant.types import Answered, Event, Redrafting, Retrieved, Routed, Turn
 from assistant.ui.texts import Texts
 from assistant.ui.view import Progress
 
@@ -88,5 +88,7 @@ def _advance(state: Progress, event: Event) -> tuple[Progress, bool]:
         return replace(state, route=event.route), True
     if isinstance(event, Retrieved):
         return replace(state, sources=event.sources), True
+    if isinstance(event, Redrafting):
+        return replace(state, missing=event.missing), True
     assert not isinstance(event, Answered)
     return replace(state, text=state.text + event.text), not state.text

@@ -17,6 +17,7 @@ from assistant.ui.markup import Safe, join, tag
 from assistant.ui.texts import Texts
 from assistant.ui.view import Progress, View
 
+_NAMED = 3  # words that a draft leaves out; more are not read in the second that it takes
 _MARKER = re.compile(r"\[(\d{1,2})\]")
 
 
@@ -52,7 +53,14 @@ def progress(state: Progress, view: View) -> Safe:
         body = tag("div", _marked(state.text, state.sources or ()), class_="answer-text writing")
     else:
         body = tag("p", None if state.route is None else t("thinking"), class_="pending", role="status")
-    return tag("article", _question(state.question, t), head, body, class_="turn", aria_live="polite", aria_busy="true")
+    revising = None
+    if state.missing:
+        words = ", ".join(f"«{word}»" for word in state.missing[:_NAMED])
+        revising = tag("p", t("redrafting", words=words), class_="pending", role="status")
+    return tag(
+        "article", _question(state.question, t), head, body, revising,
+        class_="turn", aria_live="polite", aria_busy="true",
+    )  # fmt: skip
 
 
 def _question(text: str, t: Texts) -> Safe:

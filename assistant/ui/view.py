@@ -37,3 +37,4 @@ class Progress:
     route: Route | None = None
     sources: tuple[Source, ...] | None = None
     text: str = ""
+    missing: tuple[str, ...] = ()  # what the draft in `text` leaves out, while others are written

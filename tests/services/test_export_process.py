@@ -50,12 +50,16 @@ def test_it_is_stopped_when_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words, english, portuguese",
+    ("words", "english", "portuguese"),
     [
         ("kill -9 $$", "memory", "memória"),
         ("exit 0", "status 0", "código 0"),
         ('echo "{}"', "status 0", "código 0"),
-        ("echo Traceback >&2; echo 'OSError: no torch' >&2; exit 1", "status 1: OSError: no torch", "OSError: no torch"),
+        (
+            "echo Traceback >&2; echo 'OSError: no torch' >&2; exit 1",
+            "status 1: OSError: no torch",
+            "OSError: no torch",
+        ),
     ],
 )
 def test_a_process_that_dies_or_leaves_no_file_is_told(

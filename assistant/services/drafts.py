@@ -1,0 +1,80 @@
+"""Several drafts of one reply, and which of them is kept.
+
+Greedily, a small base leaves out what a sampled draft takes up. So where a draft misses words that replies to
+such a text take up, others are written and the one that fits best is kept. What fits is counted on the training
+pairs and lies in the version's folder; a version without these counts has one draft. Refuses to know engines.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+
+from assistant.errors import AdapterBroken
+from assistant.generation.topics import Topics
+from assistant.generation.verification import keep_honest
+from assistant.services.residence import stamp
+from assistant.stores.manifests import Card, Version, write_atomically
+from assistant.training.dataset import Example
+
+FURTHER = 4  # drafts after the first; docs/results.md has what each one adds
+TEMPERATURE = 0.7  # of the further drafts, where the visitor's own is lower
+
+_FILE = "topics.json"
+
+
+def learn_topics(card: Card, examples: Sequence[Example], folder: Path) -> None:
+    """Count over an adapter's training examples and keep the counts in a version's folder; raises `OSError`."""
+    topics = Topics.learn((input_of(card, example), example.completion) for example in examples)
+    write_atomically(folder / _FILE, json.dumps(asdict(topics), ensure_ascii=False) + "\n")
+
+
+def input_of(card: Card, example: Example) -> str:
+    """The text that an example's prompt was made of."""
+    before, _, after = card.template.partition("{input}")
+    return example.prompt[len(before) : len(example.prompt) - len(after)]
+
+
+def topics_of(version: Version) -> Topics | None:
+    """What replies of this version are to take up; None where nothing was counted. Raises `AdapterBroken`."""
+    file = version.path / _FILE
+    written = stamp(file)
+    return _read(file, written) if any(written) else None
+
+
+def best(first: str, text: str, topics: Topics, further: Iterable[str]) -> str:
+    """The first draft, or a later one that fits the text better; takes no more drafts than needed."""
+    chosen = first
+    drafts = iter(further)
+    while lacking(chosen, text, topics):
+        draft = next(drafts, None)
+        if draft is None:
+            break
+        if _worth(draft, text, topics) > _worth(chosen, text, topics):
+            chosen = draft
+    return chosen
+
+
+def lacking(draft: str, text: str, topics: Topics) -> tuple[str, ...]:
+    """The words of the text that a draft should take up and, as a visitor would see it, does not."""
+    return topics.missing(keep_honest(draft, text)[0], text)
+
+
+def _worth(draft: str, text: str, topics: Topics) -> tuple[int, float]:
+    """Fewer promises and inventions first, then the fit."""
+    kept, removed = keep_honest(draft, text)
+    return -removed, topics.fit(kept, text)
+
+
+@lru_cache(maxsize=16)
+def _read(file: Path, written: tuple[int, int]) -> Topics:
+    try:
+        return Topics(**json.loads(file.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise AdapterBroken(
+            f"{file} cannot be read ({error}). Restore it or train the adapter again.",
+            pt=f"{file} não pode ser lido. Restaure o arquivo ou treine o adaptador de novo.",
+        ) from error

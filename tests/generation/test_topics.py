@@ -1,0 +1,49 @@
+"""What replies take up of their texts, and what in them comes from there, learned from pairs."""
+
+import pytest
+
+from assistant.generation.topics import EXPECTED, Topics
+
+PAIRS = [
+    ("Pedi um frango e veio frio, que decepção.", "Desculpe pelo frango frio."),
+    ("Pedi frango assado; veio cru por dentro.", "Lamentamos o frango cru por dentro."),
+    ("Que demora! Pedi uma sopa e esperei muito.", "Desculpe pela demora com a sopa."),
+    ("O atendimento demorou demais. Pedi a conta duas vezes.", "Lamentamos a demora no atendimento e na conta."),
+    ("Pedi peixe frito. Nojo de lugar!", "Desculpe pelo peixe frito que recebeu."),
+]
+
+
+@pytest.fixture(scope="module")
+def topics():
+    return Topics.learn(PAIRS)
+
+
+def test_what_comes_back_in_replies_is_expected_and_what_never_does_is_not(topics):
+    assert topics.taken_up["frang"] >= EXPECTED and topics.taken_up["demor"] >= EXPECTED
+    assert topics.taken_up["pedi"] < EXPECTED
+    assert topics.from_text["frang"] > 0.5 > topics.from_text["descu"]
+
+
+def test_missing_words_are_named_as_the_text_writes_them_in_its_order(topics):
+    review = "Quanta Demóra, e o FRANGO veio torto. Pedi ontem."
+    assert topics.missing("Lamentamos o que houve.", review) == ("Demóra", "FRANGO")
+    assert topics.missing("Lamentamos a demora e o frango.", review) == ()
+
+
+def test_a_reply_fits_better_the_more_it_takes_up_and_the_less_it_brings_in(topics):
+    review = "Demora no atendimento e frango frio."
+    whole = topics.fit("Lamentamos a demora no atendimento e o frango.", review)
+    half = topics.fit("Lamentamos o frango.", review)
+    foreign = topics.fit("Lamentamos o frango e o peixe com sopa.", review)
+    assert 1 >= whole > half > foreign > topics.fit("Desculpe.", review) >= 0
+
+
+def test_a_word_never_seen_counts_as_words_seen_once_do(topics):
+    assert topics.missing("Obrigado.", "jabuticaba") == (("jabuticaba",) if topics.taken_up_rare >= EXPECTED else ())
+    assert "jabut" not in topics.taken_up
+
+
+def test_no_pairs_and_no_words_give_no_expectations():
+    nothing = Topics.learn([])
+    assert nothing.missing("", "Frango frio") == ()
+    assert nothing.fit("", "") == 1.0

@@ -1,0 +1,145 @@
+"""Drafts of a reply: when others are written, which is kept, and what a visitor sees of it."""
+
+import json
+import threading
+from dataclasses import asdict
+
+import pytest
+
+from assistant.bootstrap import build
+from assistant.engines.scripted import ScriptedEngine
+from assistant.errors import AdapterBroken
+from assistant.generation.topics import Topics
+from assistant.services.chat import ChatOptions, ChatService
+from assistant.services.drafts import FURTHER, TEMPERATURE, best, lacking, learn_topics, topics_of
+from assistant.services.evaluation import EvaluationService, System
+from assistant.services.request import AskRequest
+from assistant.services.tasks import read_task
+from assistant.settings import Settings
+from assistant.stores.manifests import Version
+from assistant.training.dataset import Example
+from assistant.types import Answered, Redrafting, TokenDelta
+
+REVIEW = "Que demora! Pedi um frango e veio com gosto de peixe."
+PAIRS = [(f"Pedi {dish} e foi uma demora.", f"Desculpe pela demora com {dish}.") for dish in ("frango", "peixe")] * 3
+SHARES = {"demor": 0.9, "frang": 0.9, "peixe": 0.9}
+TOPICS = Topics(SHARES, 0.2, SHARES | {"descu": 0.0}, 0.2)
+BLUNT = "Desculpe."
+HALF = "Desculpe pela demora."
+WHOLE = "Desculpe pela demora e pelo frango com gosto de peixe."
+
+
+def test_the_first_draft_stands_where_it_lacks_nothing():
+    def never():
+        raise AssertionError("no further draft is asked for")
+        yield ""
+
+    assert best(WHOLE, REVIEW, TOPICS, never()) == WHOLE
+
+
+def test_drafts_are_written_until_one_lacks_nothing():
+    asked = []
+
+    def further():
+        for draft in (BLUNT, WHOLE, HALF):
+            asked.append(draft)
+            yield draft
+
+    assert best(HALF, REVIEW, TOPICS, further()) == WHOLE
+    assert asked == [BLUNT, WHOLE]
+
+
+def test_the_earlier_of_equal_drafts_is_kept_and_none_is_worse_than_no_other():
+    assert best(HALF, REVIEW, TOPICS, iter([BLUNT, "Desculpe pela demora!"])) == HALF
+    assert best(HALF, REVIEW, TOPICS, iter(())) == HALF
+
+
+def test_a_draft_that_promises_loses_to_one_that_does_not():
+    promising = "Desculpe pela demora e pelo frango. Daremos um desconto pelo peixe."
+    assert best(promising, REVIEW, TOPICS, iter([HALF])) == HALF
+    assert "peixe" in lacking(promising, REVIEW, TOPICS), "what the check will remove takes nothing up"
+
+
+def test_topics_are_learned_from_the_texts_inside_the_prompts(registry, tmp_path):
+    card = registry.card("restaurant-replies")
+    examples = [Example(card.template.replace("{input}", review), f" {reply}") for review, reply in PAIRS]
+    learn_topics(card, examples, tmp_path)
+    learned = topics_of(Version(card.name, 1, "gemma3-270m", tmp_path))
+    assert learned == Topics.learn(PAIRS)
+    assert "avali" not in learned.taken_up
+
+
+def test_a_version_without_counts_has_none_and_a_damaged_file_is_named(tmp_path):
+    version = Version("replies", 1, "gemma3-270m", tmp_path)
+    assert topics_of(version) is None
+    (tmp_path / "topics.json").write_text('{"taken_up": ', "utf-8")
+    with pytest.raises(AdapterBroken, match=r"topics\.json cannot be read"):
+        topics_of(version)
+
+
+@pytest.fixture
+def shop(home):
+    """The assistant with a live version that knows its topics; a script may answer each draft by its seed."""
+    assistant = build(Settings.load(home=home, engine="scripted"))
+    live = assistant.registry.active("restaurant-replies")
+    (live.path / "topics.json").write_text(json.dumps(asdict(TOPICS)), "utf-8")
+    yield assistant
+    assistant.close()
+
+
+def chat(shop, script):
+    engine = ScriptedEngine(script)
+    shop.adapters.refresh()
+    shop.adapters.attach(engine)
+    return ChatService(engine, shop.routing, shop.retriever, shop.adapters, ChatOptions())
+
+
+def test_a_visitor_sees_the_draft_hears_what_it_lacks_and_gets_the_better_one(shop):
+    requests = []
+
+    def script(request):
+        requests.append(request)
+        return f" {(HALF, BLUNT, WHOLE)[request.seed]}" if request.adapter else " base"
+
+    request = AskRequest(REVIEW, adapter="restaurant-replies")
+    service = chat(shop, script)
+    requests.clear()
+    *shown, redrafting, answered = list(service.ask(request))[1:]
+    assert "".join(e.text for e in shown if isinstance(e, TokenDelta)).strip() == HALF
+    assert redrafting == Redrafting(("frango", "peixe"))
+    assert isinstance(answered, Answered) and answered.answer.text == WHOLE
+    assert [(r.seed, r.temperature) for r in requests] == [(0, 0.0), (1, TEMPERATURE), (2, TEMPERATURE)]
+    assert answered.answer.usage.completion_tokens == sum(len(text.split()) for text in (HALF, BLUNT, WHOLE))
+
+
+def test_whoever_stops_the_second_draft_keeps_the_first(shop):
+    cancel = threading.Event()
+
+    def script(request):
+        if request.seed:
+            cancel.set()
+        return f" {WHOLE if request.seed else HALF}" if request.adapter else " base"
+
+    *_, answered = chat(shop, script).ask(AskRequest(REVIEW, adapter="restaurant-replies"), cancel)
+    assert isinstance(answered, Answered) and answered.answer.text == HALF
+    assert answered.answer.stopped
+
+
+def test_drafts_end_after_a_few(shop):
+    drafts = []
+    *_, answered = chat(shop, lambda r: (drafts.append(r.seed), f" {HALF}" if r.adapter else " base")[1]).ask(
+        AskRequest(REVIEW, adapter="restaurant-replies")
+    )
+    assert isinstance(answered, Answered) and answered.answer.text == HALF
+    assert max(drafts) == FURTHER
+
+
+def test_a_version_is_judged_as_it_answers_visitors(shop, tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(json.dumps({"review": REVIEW, "aspects": ["demora", "frango"]}) + "\n", "utf-8")
+    engine = ScriptedEngine(lambda request: f" {WHOLE if request.seed else HALF}" if request.adapter else " base")
+    shop.adapters.attach(engine)
+    live = shop.adapters.live()["restaurant-replies"]
+    task, system, service = read_task(live.card, rows), System.of(live.version), EvaluationService(engine, parallel=2)
+    assert service.run(task, live.card, System(system.adapter), lambda *_: None) == [[f" {HALF}"]]
+    assert service.run(task, live.card, system, lambda *_: None) == [[f" {WHOLE}"]]
