@@ -23,11 +23,17 @@ from assistant.training.dataset import Example
 FURTHER = 4  # drafts after the first; docs/results.md has what each one adds
 TEMPERATURE = 0.7  # of the further drafts, where the visitor's own is lower
 
+_WRITTEN = 0.5  # share of different replies from which they count as written, not chosen
 _FILE = "topics.json"
 
 
 def learn_topics(card: Card, examples: Sequence[Example], folder: Path) -> None:
-    """Count over an adapter's training examples and keep the counts in a version's folder; raises `OSError`."""
+    """Count over an adapter's training examples and keep the counts in a version's folder; raises `OSError`.
+
+    Nothing is kept where the same few replies come back: a class is chosen, not written, and takes nothing up.
+    """
+    if len({example.completion for example in examples}) < _WRITTEN * len(examples):
+        return
     topics = Topics.learn((input_of(card, example), example.completion) for example in examples)
     write_atomically(folder / _FILE, json.dumps(asdict(topics), ensure_ascii=False) + "\n")
 

@@ -21,7 +21,8 @@ from assistant.training.dataset import Example
 from assistant.types import Answered, Redrafting, TokenDelta
 
 REVIEW = "Que demora! Pedi um frango e veio com gosto de peixe."
-PAIRS = [(f"Pedi {dish} e foi uma demora.", f"Desculpe pela demora com {dish}.") for dish in ("frango", "peixe")] * 3
+DISHES = ("frango", "peixe", "arroz", "feijão", "queijo", "torta")
+PAIRS = [(f"Pedi {dish} e foi uma demora.", f"Desculpe pela demora com {dish}.") for dish in DISHES]
 SHARES = {"demor": 0.9, "frang": 0.9, "peixe": 0.9}
 TOPICS = Topics(SHARES, 0.2, SHARES | {"descu": 0.0}, 0.2)
 BLUNT = "Desculpe."
@@ -67,6 +68,13 @@ def test_topics_are_learned_from_the_texts_inside_the_prompts(registry, tmp_path
     learned = topics_of(Version(card.name, 1, "gemma3-270m", tmp_path))
     assert learned == Topics.learn(PAIRS)
     assert "avali" not in learned.taken_up
+
+
+def test_classes_take_nothing_up(registry, tmp_path):
+    card = registry.card("restaurant-replies")
+    rows = [(f"Reclamação {n}: ônibus atrasado.", " Transportes") for n in range(9)]
+    learn_topics(card, [Example(card.template.replace("{input}", text), label) for text, label in rows], tmp_path)
+    assert topics_of(Version(card.name, 1, "gemma3-270m", tmp_path)) is None
 
 
 def test_a_version_without_counts_has_none_and_a_damaged_file_is_named(tmp_path):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from assistant.services.request import AskRequest
 from assistant.stores.conversations import Exchange
 from assistant.stores.manifests import Localized
 from assistant.stores.passages import CorpusStats
-from assistant.types import Answered
+from assistant.types import Answered, Event, Redrafting, TokenDelta
 from assistant.ui import adapter_view, corpora, system
 from assistant.ui.app import launch
 from assistant.ui.asking import Order, follow, to_request
@@ -92,6 +93,16 @@ def test_states_come_in_order_and_end_with_the_exchange() -> None:
     assert isinstance(states[0], Progress) and states[0].route is not None and states[0].sources is None
     assert isinstance(states[1], Progress) and len(states[1].sources or ()) == 2 and states[1].text == ""
     assert isinstance(states[-1], Exchange) and states[-1].answer is not None
+
+
+def test_a_draft_under_revision_is_told_at_once() -> None:
+    def events() -> Iterator[Event]:
+        yield TokenDelta("Desculpe.")
+        yield Redrafting(("demora",))
+        yield from DemoChat().ask(AskRequest("Qual?"))
+
+    states = [state for state in follow("Qual?", events, PT) if isinstance(state, Progress)]
+    assert (states[1].text, states[1].missing) == ("Desculpe.", ("demora",))
 
 
 @pytest.mark.parametrize("fault", [RuntimeError("segredo interno"), None])

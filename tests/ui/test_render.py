@@ -41,6 +41,11 @@ def test_a_running_turn_shows_badge_before_text(view: View) -> None:
     assert "<b>" not in render.progress(Progress("q", ROUTE, (), "<b>oi</b>"), view)
 
 
+def test_a_draft_that_lacks_words_stays_readable_and_names_the_first_three(view: View) -> None:
+    shown = render.progress(Progress("q", ROUTE, (), "Desculpe.", ("demora", "<b>", "peixe", "nojo")), view)
+    assert "Desculpe." in shown and "«demora», «&lt;b&gt;», «peixe»" in shown and "nojo" not in shown
+
+
 def test_only_known_markers_become_buttons(view: View) -> None:
     found = quoting(1, passage("luas.md", MOONS_2025, 0.9, "2025-03-11"), "274 luas")
     answer = Answer("q", "Saturno [1], não [7].", Outcome.GROUNDED, ROUTE, (found,), timings=Timings(total=1912))
