@@ -194,6 +194,7 @@ def _compare(assistant: Any, options: argparse.Namespace) -> None:
 def _bench(assistant: Any, options: argparse.Namespace) -> None:
     from assistant.models.prompt_format import fill
     from assistant.services import bench
+    from assistant.services.drafts import outline, topics_of
     from assistant.services.retrieval_bench import relevance_quality
     from assistant.training.formats import read_jsonl
 
@@ -216,7 +217,8 @@ def _bench(assistant: Any, options: argparse.Namespace) -> None:
         figures["router"] = bench.routing_quality(assistant.routing, options.routes)
     live = assistant.adapters.live().get(options.adapter)
     if live is not None:
-        prompt = fill(live.card.template, text=options.text)
+        topics = outline(topics_of(live.version), options.text)
+        prompt = fill(live.card.template, text=options.text, topics=topics)
         figures |= bench.overhead(assistant.chat, assistant.engine, options.text, prompt, live.version.key)
     answer(options, figures, lambda r: json.dumps(r, ensure_ascii=False, indent=1))
 

@@ -60,6 +60,7 @@ def outputs(engine: str, prompts: int) -> dict[str, list[str]]:
     from assistant.bootstrap import build
     from assistant.generation.prompt import sources_of
     from assistant.models.prompt_format import evidence_block, fill
+    from assistant.services.drafts import outline, topics_of
     from assistant.services.parity import greedy
     from assistant.settings import Settings
 
@@ -75,7 +76,8 @@ def outputs(engine: str, prompts: int) -> dict[str, list[str]]:
             if "{documents}" in live.card.template:
                 passages = assistant.retriever.retrieve(text, k=2)
                 documents = evidence_block((s.marker, s.passage) for s in sources_of(passages))
-            asked.append(fill(live.card.template, text=text, documents=documents))
+            topics = outline(topics_of(live.version), text)
+            asked.append(fill(live.card.template, text=text, documents=documents, topics=topics))
         found[name] = greedy(ready, live.version.key, asked, live.card.stop, lambda line: None)
     assistant.close()
     return found

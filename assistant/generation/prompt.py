@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from assistant.engines.base import Message
 from assistant.errors import InputRejected
-from assistant.models.prompt_format import evidence_block, fill, history_block
+from assistant.models.prompt_format import NO_TOPICS, evidence_block, fill, history_block
 from assistant.types import Passage, Source, Turn
 
 HISTORY_TURNS = 2  # earlier turns shown to the model; more did not fit a small base's attention
@@ -53,9 +53,9 @@ def sources_of(passages: Sequence[Passage]) -> tuple[Source, ...]:
     return tuple(Source(marker, passage) for marker, passage in enumerate(passages, start=1))
 
 
-def plain_prompt(template: str, text: str, budget: Budget) -> str:
-    """The template with the visitor's text alone; raises `InputRejected` when it does not fit."""
-    prompt = fill(template, text=text)
+def plain_prompt(template: str, text: str, budget: Budget, topics: str = NO_TOPICS) -> str:
+    """The template with the visitor's text and its topics; raises `InputRejected` when it does not fit."""
+    prompt = fill(template, text=text, topics=topics)
     _check(prompt, budget)
     return prompt
 

@@ -12,6 +12,8 @@ from typing import Protocol
 
 NO_DOCUMENTS = "Documentos: nenhum\n\n"
 ABSTENTION = "Os documentos não respondem a isso."
+TOPICS_FIELD = "{topics}"  # see `models.topics`
+NO_TOPICS = "nenhum"
 
 _SPACE = re.compile(r"\s+")
 
@@ -64,10 +66,10 @@ def history_block(turns: Iterable[tuple[str, str]]) -> str:
     )
 
 
-def fill(template: str, *, text: str, documents: str = "", history: str = "") -> str:
-    """Put the visitor's text, the evidence and the history into an adapter's template.
+def fill(template: str, *, text: str, documents: str = "", history: str = "", topics: str = NO_TOPICS) -> str:
+    """Put the visitor's text, its topics, the evidence and the history into an adapter's template.
 
     Plain replacement in one pass: braces in the text or in a document are never interpreted.
     """
-    values = {"{input}": one_line(text), "{documents}": documents, "{history}": history}
-    return re.sub(r"\{(?:input|documents|history)\}", lambda field: values[field[0]], template)
+    values = {"{input}": one_line(text), "{documents}": documents, "{history}": history, TOPICS_FIELD: topics}
+    return re.sub(r"\{(?:input|documents|history|topics)\}", lambda field: values[field[0]], template)

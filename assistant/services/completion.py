@@ -11,7 +11,7 @@ from collections.abc import Generator
 from assistant.engines.base import Delta, Engine, Finished, GenerationRequest
 from assistant.generation.prompt import Budget, chat_messages, grounded_prompt, plain_prompt
 from assistant.models.catalog import PromptFormat
-from assistant.services.drafts import TEMPERATURE
+from assistant.services.drafts import TEMPERATURE, outline, topics_of
 from assistant.services.request import Run
 from assistant.services.residence import LiveAdapter
 from assistant.types import Source, Usage
@@ -41,7 +41,8 @@ class Completion:
     def plain(self, run: Run, live: LiveAdapter, text: str, draft: int = 0) -> Generator[str, None, None]:
         """What an adapter makes of a text alone, without passages and history; a further `draft` is sampled."""
         limit = run.request.max_tokens or live.card.max_tokens
-        prompt = plain_prompt(live.card.template, text, self._budget(limit))
+        topics = outline(topics_of(live.version), text)
+        prompt = plain_prompt(live.card.template, text, self._budget(limit), topics)
         yield from self._stream(run, prompt, live, limit, draft)
 
     def _stream(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assistant.engines.base import Delta, Engine, GenerationRequest
+from assistant.services.drafts import topics_of
 from assistant.services.evaluation import EvaluationService, System, progress_lines
 from assistant.services.residence import LiveAdapter, files_of
 from assistant.services.tasks import Outputs, Scored, Task
@@ -69,7 +70,8 @@ def hold(field: Field, engine: Engine, parallel: int, say: Say) -> Contest:
         reason = Localized(failure.reason_pt or failure.reason, failure.reason)
         return Contest(engine.name, "", {}, {}, {}, reason)
     prefix = few_shot_prefix(field, engine)
-    systems = {"base": System(None), "few_shot": System(None, prefix)}
+    topics = topics_of(field.candidate)  # the same prompts for those who know nothing of their own
+    systems = {"base": System(None, topics=topics), "few_shot": System(None, prefix, topics)}
     if field.live and field.live.key in failures:
         say(f"{field.live.key} is live but cannot be loaded and is left out: {failures[field.live.key].reason}")
     elif field.live:
@@ -93,7 +95,8 @@ def few_shot_prefix(field: Field, engine: Engine) -> str:
     judged = {prompt for row in field.task.rows for prompt in row.prompts}
     longest = max(judged, key=len, default="")
     left = engine.context_size - field.card.max_tokens - engine.count_tokens(longest) - _MARGIN
-    known = [e for e in field.examples if e.prompt not in judged]
+    texts = {row.text for row in field.task.rows}
+    known = [e for e in field.examples if e.prompt not in judged and e.text not in texts]
     drawn = random.Random(_SEED).sample(known, min(len(known), _TRIED))  # noqa: S311  # no secret: a reproducible draw
     blocks: dict[str, str] = {}
     for example in drawn:

@@ -8,47 +8,39 @@ pairs and lies in the version's folder; a version without these counts has one d
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
 from assistant.errors import AdapterBroken
-from assistant.generation.topics import Topics
 from assistant.generation.verification import keep_honest
+from assistant.models.prompt_format import NO_TOPICS
+from assistant.models.topics import Topics
 from assistant.services.residence import stamp
-from assistant.stores.manifests import Card, Version, write_atomically
-from assistant.training.dataset import Example
+from assistant.stores.manifests import Version, write_atomically
 
 FURTHER = 4  # drafts after the first; docs/results.md has what each one adds
 TEMPERATURE = 0.7  # of the further drafts, where the visitor's own is lower
 
-_WRITTEN = 0.5  # share of different replies from which they count as written, not chosen
-_FILE = "topics.json"
+TOPICS_FILE = "topics.json"
 
 
-def learn_topics(card: Card, examples: Sequence[Example], folder: Path) -> None:
-    """Count over an adapter's training examples and keep the counts in a version's folder; raises `OSError`.
-
-    Nothing is kept where the same few replies come back: a class is chosen, not written, and takes nothing up.
-    """
-    if len({example.completion for example in examples}) < _WRITTEN * len(examples):
-        return
-    topics = Topics.learn((input_of(card, example), example.completion) for example in examples)
-    write_atomically(folder / _FILE, json.dumps(asdict(topics), ensure_ascii=False) + "\n")
-
-
-def input_of(card: Card, example: Example) -> str:
-    """The text that an example's prompt was made of."""
-    before, _, after = card.template.partition("{input}")
-    return example.prompt[len(before) : len(example.prompt) - len(after)]
+def keep_topics(topics: Topics, folder: Path) -> None:
+    """Write the counts into a version's folder; raises `OSError`."""
+    write_atomically(folder / TOPICS_FILE, json.dumps(asdict(topics), ensure_ascii=False) + "\n")
 
 
 def topics_of(version: Version) -> Topics | None:
     """What replies of this version are to take up; None where nothing was counted. Raises `AdapterBroken`."""
-    file = version.path / _FILE
+    file = version.path / TOPICS_FILE
     written = stamp(file)
     return _read(file, written) if any(written) else None
+
+
+def outline(topics: Topics | None, text: str) -> str:
+    """What a prompt lists as the topics of a text."""
+    return topics.outline(text) if topics else NO_TOPICS
 
 
 def best(first: str, text: str, topics: Topics, further: Iterable[str]) -> str:

@@ -28,8 +28,9 @@ from typing import Any
 
 from assistant.engines.base import Engine, GenerationRequest, complete
 from assistant.errors import AdapterBroken
-from assistant.generation.topics import Topics
-from assistant.services.drafts import FURTHER, TEMPERATURE, best, topics_of
+from assistant.models.prompt_format import TOPICS_FIELD, fill
+from assistant.models.topics import Topics
+from assistant.services.drafts import FURTHER, TEMPERATURE, best, outline, topics_of
 from assistant.services.residence import LiveAdapter, files_of
 from assistant.services.tasks import Outputs, Task, read_task
 from assistant.stores.manifests import Card, Version
@@ -41,17 +42,18 @@ Progress = Callable[[int, int], None]
 class System:
     """Who answers: an adapter's key, or None for the base, after a prefix with examples or none.
 
-    `topics` has replies drafted as a visitor gets them.
+    `topics` are listed in its prompts; `drafts` has replies drafted again as a visitor gets them.
     """
 
     adapter: str | None
     prefix: str = ""
     topics: Topics | None = None
+    drafts: bool = False
 
     @classmethod
     def of(cls, version: Version) -> System:
         """A version as it answers visitors."""
-        return cls(version.key, topics=topics_of(version))
+        return cls(version.key, topics=topics_of(version), drafts=True)
 
 
 def progress_lines(say: Callable[[str], None]) -> Progress:
@@ -104,11 +106,13 @@ class EvaluationService:
         def one(asked: tuple[str, str]) -> str:
             nonlocal done
             text, prompt = asked
+            if TOPICS_FIELD in card.template:
+                prompt = fill(card.template, text=text, topics=outline(system.topics, text))
             request = GenerationRequest(
                 system.prefix + prompt, adapter=system.adapter, max_tokens=card.max_tokens, stop=card.stop
             )
             output, _ = complete(self._engine, request)
-            if system.topics:
+            if system.topics and system.drafts:
                 output = best(output, text, system.topics, self._further(request))
             done += 1
             progress(done, len(prompts))

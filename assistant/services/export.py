@@ -29,6 +29,7 @@ from assistant.models.disk import require_space
 from assistant.models.hub import TERMS
 from assistant.models.provision import fingerprint
 from assistant.services import parity
+from assistant.services.drafts import TOPICS_FILE
 from assistant.services.export_card import Facts, notice, readme
 from assistant.services.export_forms import Form, Workshop, form_of, unwritable
 from assistant.services.export_trial import Engines, Trial
@@ -157,6 +158,9 @@ class ExportService:
             (folder / "NOTICE.txt").write_text(notice(self._base), "utf-8")
             text = json.dumps(facts.parity, ensure_ascii=False, indent=1)
             (folder / "export.json").write_text(f"{text}\n", "utf-8")
+            topics = shop.version.path / TOPICS_FILE
+            if topics.is_file():
+                shutil.copyfile(topics, folder / TOPICS_FILE)
             for pattern in TERMS:
                 for path in shop.checkpoint.glob(pattern):
                     shutil.copyfile(path, folder / f"base-{path.name}")

@@ -14,6 +14,7 @@ from typing import Any
 
 from assistant.models.catalog import BaseModel, Source
 from assistant.models.gguf_merge import PRECISION as GGUF_PRECISION
+from assistant.models.prompt_format import TOPICS_FIELD
 from assistant.services.export_forms import Form
 from assistant.stores.manifests import Card, Localized, Manifest
 from assistant.training.merging import PRECISION as MERGED_PRECISION
@@ -111,8 +112,18 @@ def _asking(card: Card, say: _Words) -> str:
         "O adaptador aprendeu com exatamente este formato; `{input}` é o texto de quem pergunta:",
         "The adapter learned exactly this format; `{input}` is the text of whoever asks:",
     )
+    topics = say(
+        "`{topics}` são as palavras do texto que as respostas retomam, juntas as de cada frase (`demora, garçom; "
+        "frango`), ou `nenhum`: as de 0,5 ou mais em `taken_up` de `topics.json`, pelas cinco primeiras letras, "
+        "sem acento.",
+        "`{topics}` are the words of the text that replies take up, those of a sentence together (`demora, garçom; "
+        "frango`), or `nenhum`: those with 0.5 or more in `taken_up` of `topics.json`, by their first five letters, "
+        "without accents.",
+    )
     stop = ", ".join(f"`{json.dumps(text, ensure_ascii=False)}`" for text in card.stop if "`" not in text)
     lines = [first, "", _fenced(card.template)]
+    if TOPICS_FIELD in card.template:
+        lines += ["", topics]
     if stop:
         lines += ["", f"{say('Pare em', 'Stop at')}: {stop}."]
     return "\n".join([*lines, "", f"{say('No máximo', 'At most')} {card.max_tokens} tokens."])

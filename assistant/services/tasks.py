@@ -22,7 +22,6 @@ from assistant.generation.prompt import sources_of
 from assistant.generation.selection import settled
 from assistant.generation.verification import keep_honest
 from assistant.models.prompt_format import ABSTENTION, evidence_block, fill
-from assistant.services.drafts import input_of
 from assistant.services.heldout import (
     INPUT_FIELDS,
     OUTPUT_FIELDS,
@@ -106,7 +105,7 @@ def task_of_examples(card: Card, examples: Sequence[Example], limit: int = 0) ->
             f"There are no held-out rows for {card.name}. Name a file under data.test in its recipe.toml.",
             pt=f"Não há linhas reservadas para julgar {card.name}. Indique um arquivo em data.test no recipe.toml.",
         )
-    pairs = [(input_of(card, e), e.completion.strip()) for e in examples]
+    pairs = [(e.text, e.completion.strip()) for e in examples]
     if card.kind is AdapterKind.EXTRACT:
         gold = [(text, list(extraction.parse(completion, card.labels).pairs)) for text, completion in pairs]
         return ExtractTask(card, spread(gold, limit))

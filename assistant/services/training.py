@@ -19,7 +19,8 @@ from assistant.errors import ConfigurationError, StorageError
 from assistant.models.catalog import BaseModel, Source
 from assistant.models.gguf_export import export_adapter_gguf
 from assistant.models.provision import fingerprint, provision_checkpoint, ready_checkpoint
-from assistant.services.drafts import learn_topics
+from assistant.models.topics import Topics
+from assistant.services.drafts import keep_topics
 from assistant.services.job_files import Phase
 from assistant.services.residence import LiveAdapter
 from assistant.stores.manifests import Manifest, Version, check_name, sha256_of, write_atomically
@@ -28,8 +29,8 @@ from assistant.training.config import LoraSettings, Recipe, TrainingSettings, ch
 from assistant.training.dataset import Example, data_hash, split
 from assistant.training.formats import read_examples
 from assistant.training.job import Report, Sample, Step, TrainingRun, Validation
+from assistant.training.outlines import learned_topics, outlined
 from assistant.training.public_data import locate, not_here, present
-from assistant.types import AdapterKind
 
 _LIBRARIES = ("torch", "transformers", "peft", "gguf")
 _VALIDATION_SHARE = 0.05  # of the training data, where a recipe names no validation files
@@ -44,6 +45,7 @@ class TrainingData:
 
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
+    topics: Topics | None = None  # what written replies take up
 
 
 class TrainingService:
@@ -94,7 +96,9 @@ class TrainingService:
             held_out = read_examples(card, recipe.data.source, paths, seed)
         else:
             examples, held_out = split(examples, _VALIDATION_SHARE, seed)
-        return TrainingData(tuple(examples), tuple(held_out[:_MAX_VALIDATION]))
+        topics = learned_topics(card, examples)
+        shown, watched = (outlined(card, part, topics) for part in (examples, held_out[:_MAX_VALIDATION]))
+        return TrainingData(tuple(shown), tuple(watched), topics)
 
     def test_file(self, name: str, fetch: bool = True) -> Path | None:
         """The rows that versions of an adapter are judged on: the recipe's test file, else its validation file.
@@ -137,7 +141,7 @@ class TrainingService:
             control.phase(Phase.TRAINING)
             trained = run.run(data.train, data.validation, self._base.name, control.should_stop)
         control.phase(Phase.JUDGING)
-        staged = self._stage(name, trained, checkpoint, data.train)
+        staged = self._stage(name, trained, checkpoint, data.topics)
         evaluation: Mapping[str, Any] = {}
         if recipe.data.test:
             progress(f"judging version {staged.number} on {recipe.data.test}")
@@ -145,7 +149,7 @@ class TrainingService:
             evaluation = self._judge(LiveAdapter(self._registry.card(name), staged), test)
         return self._publish(staged, str(header["data_hash"]), evaluation)
 
-    def _stage(self, name: str, trained: Path, checkpoint: Path, examples: Sequence[Example]) -> Version:
+    def _stage(self, name: str, trained: Path, checkpoint: Path, topics: Topics | None) -> Version:
         """A trained PEFT folder, its GGUF twin, and what replies take up, in a folder that is no version yet."""
         number = self._registry.next_number(name)
         folder = self._registry.folder / name / "versions" / f".{number:04d}-staged"
@@ -154,9 +158,8 @@ class TrainingService:
             folder.mkdir(parents=True)
             for file in ("adapter_config.json", "adapter_model.safetensors"):
                 shutil.copyfile(trained / file, folder / file)
-            card = self._registry.card(name)
-            if card.kind is AdapterKind.REPLY:
-                learn_topics(card, examples, folder)
+            if topics:
+                keep_topics(topics, folder)
         except OSError as error:
             raise StorageError(
                 f"The version folder {folder} could not be written: {error}. Free space and go on with the same --job.",

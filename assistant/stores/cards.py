@@ -24,7 +24,8 @@ _MAX_CHARS = 4_000  # of one text of a card; a legal paragraph as an utterance h
 _MAX_TOKENS = 4_096
 _FIELD = re.compile(r"\{(\w*)\}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_KNOWN_FIELDS = {"input", "documents", "history"}
+_KNOWN_FIELDS = ("input", "topics", "documents", "history")
+_KNOWN = ", ".join(f"{{{field}}}" for field in _KNOWN_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,8 @@ def faults_of(changed: Mapping[str, Any], known_corpora: Collection[str]) -> lis
     for field in {field for field in _FIELD.findall(template) if field not in _KNOWN_FIELDS}:
         found.append(
             Localized(
-                f"prompt.template tem o campo {{{field}}}; existem {{input}}, {{documents}} e {{history}}",
-                f"prompt.template has the field {{{field}}}; there are {{input}}, {{documents}} and {{history}}",
+                f"prompt.template tem o campo {{{field}}}; existem {_KNOWN}",
+                f"prompt.template has the field {{{field}}}; known are {_KNOWN}",
             )
         )
     limit = changed.get("max_tokens", 1)

@@ -17,11 +17,15 @@ from assistant.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One prompt and what should follow. Examples of one `group` never straddle a split."""
+    """One prompt and what should follow. Examples of one `group` never straddle a split.
+
+    `text` is what a visitor would send, where a prompt is made of nothing else.
+    """
 
     prompt: str
     completion: str
     group: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,14 +182,20 @@ def _conll(card: Card, files: Sequence[Path], seed: int) -> list[Example]:
                 continue
             text, at = join_tokens(sentence.tokens, natural=natural)
             found = [(label, text[at[a][0] : at[b - 1][1]]) for label, a, b in spans]
-            examples.append(Example(fill(card.template, text=text), " " + serialize_entities(found)))
+            completion = " " + serialize_entities(found)
+            examples.append(Example(fill(card.template, text=text), completion, text=text))
     return examples
 
 
 def _pairs(card: Card, files: Sequence[Path], seed: int) -> list[Example]:
     """Reply examples from {"review", "reply", "situation"} records; one situation is one group."""
     return [
-        Example(fill(card.template, text=row["review"]), f" {row['reply'].strip()}", row.get("situation", ""))
+        Example(
+            fill(card.template, text=row["review"]),
+            f" {row['reply'].strip()}",
+            row.get("situation", ""),
+            row["review"],
+        )
         for path in files
         for row in read_jsonl(path, ("review", "reply"))
     ]

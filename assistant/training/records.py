@@ -139,7 +139,7 @@ def example_of(record: Record, card: Card) -> Example:
                 f"ou {NO_ENTITIES!r}), como pede um adaptador do tipo extract.",
             )
         output = serialize_entities([(label, one_line(text)) for label, text in entities])
-    return Example(fill(card.template, text=record.input), f" {output}", record.group)
+    return Example(fill(card.template, text=record.input), f" {output}", record.group, record.input)
 
 
 def is_whole(record: Record) -> bool:

@@ -2,27 +2,24 @@
 
 import json
 import threading
-from dataclasses import asdict
+from dataclasses import replace
 
 import pytest
 
 from assistant.bootstrap import build
 from assistant.engines.scripted import ScriptedEngine
 from assistant.errors import AdapterBroken
-from assistant.generation.topics import Topics
+from assistant.models.topics import Topics
 from assistant.services.chat import ChatOptions, ChatService
-from assistant.services.drafts import FURTHER, TEMPERATURE, best, lacking, learn_topics, topics_of
+from assistant.services.drafts import FURTHER, TEMPERATURE, best, keep_topics, lacking, topics_of
 from assistant.services.evaluation import EvaluationService, System
 from assistant.services.request import AskRequest
 from assistant.services.tasks import read_task
 from assistant.settings import Settings
 from assistant.stores.manifests import Version
-from assistant.training.dataset import Example
 from assistant.types import Answered, Redrafting, TokenDelta
 
 REVIEW = "Que demora! Pedi um frango e veio com gosto de peixe."
-DISHES = ("frango", "peixe", "arroz", "feijão", "queijo", "torta")
-PAIRS = [(f"Pedi {dish} e foi uma demora.", f"Desculpe pela demora com {dish}.") for dish in DISHES]
 SHARES = {"demor": 0.9, "frang": 0.9, "peixe": 0.9}
 TOPICS = Topics(SHARES, 0.2, SHARES | {"descu": 0.0}, 0.2)
 BLUNT = "Desculpe."
@@ -61,20 +58,9 @@ def test_a_draft_that_promises_loses_to_one_that_does_not():
     assert "peixe" in lacking(promising, REVIEW, TOPICS), "what the check will remove takes nothing up"
 
 
-def test_topics_are_learned_from_the_texts_inside_the_prompts(registry, tmp_path):
-    card = registry.card("restaurant-replies")
-    examples = [Example(card.template.replace("{input}", review), f" {reply}") for review, reply in PAIRS]
-    learn_topics(card, examples, tmp_path)
-    learned = topics_of(Version(card.name, 1, "gemma3-270m", tmp_path))
-    assert learned == Topics.learn(PAIRS)
-    assert "avali" not in learned.taken_up
-
-
-def test_classes_take_nothing_up(registry, tmp_path):
-    card = registry.card("restaurant-replies")
-    rows = [(f"Reclamação {n}: ônibus atrasado.", " Transportes") for n in range(9)]
-    learn_topics(card, [Example(card.template.replace("{input}", text), label) for text, label in rows], tmp_path)
-    assert topics_of(Version(card.name, 1, "gemma3-270m", tmp_path)) is None
+def test_what_was_counted_is_kept_with_the_version(tmp_path):
+    keep_topics(TOPICS, tmp_path)
+    assert topics_of(Version("replies", 1, "gemma3-270m", tmp_path)) == TOPICS
 
 
 def test_a_version_without_counts_has_none_and_a_damaged_file_is_named(tmp_path):
@@ -90,7 +76,7 @@ def shop(home):
     """The assistant with a live version that knows its topics; a script may answer each draft by its seed."""
     assistant = build(Settings.load(home=home, engine="scripted"))
     live = assistant.registry.active("restaurant-replies")
-    (live.path / "topics.json").write_text(json.dumps(asdict(TOPICS)), "utf-8")
+    keep_topics(TOPICS, live.path)
     yield assistant
     assistant.close()
 
@@ -116,6 +102,7 @@ def test_a_visitor_sees_the_draft_hears_what_it_lacks_and_gets_the_better_one(sh
     assert "".join(e.text for e in shown if isinstance(e, TokenDelta)).strip() == HALF
     assert redrafting == Redrafting(("frango", "peixe"))
     assert isinstance(answered, Answered) and answered.answer.text == WHOLE
+    assert all("Assuntos: demora; frango, peixe\n" in r.prompt for r in requests)
     assert [(r.seed, r.temperature) for r in requests] == [(0, 0.0), (1, TEMPERATURE), (2, TEMPERATURE)]
     assert answered.answer.usage.completion_tokens == sum(len(text.split()) for text in (HALF, BLUNT, WHOLE))
 
@@ -149,5 +136,5 @@ def test_a_version_is_judged_as_it_answers_visitors(shop, tmp_path):
     shop.adapters.attach(engine)
     live = shop.adapters.live()["restaurant-replies"]
     task, system, service = read_task(live.card, rows), System.of(live.version), EvaluationService(engine, parallel=2)
-    assert service.run(task, live.card, System(system.adapter), lambda *_: None) == [[f" {HALF}"]]
+    assert service.run(task, live.card, replace(system, drafts=False), lambda *_: None) == [[f" {HALF}"]]
     assert service.run(task, live.card, system, lambda *_: None) == [[f" {WHOLE}"]]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from assistant.generation.topics import EXPECTED, Topics
+from assistant.models.topics import EXPECTED, Topics
 
 PAIRS = [
     ("Pedi um frango e veio frio, que decepção.", "Desculpe pelo frango frio."),
@@ -24,10 +24,27 @@ def test_what_comes_back_in_replies_is_expected_and_what_never_does_is_not(topic
     assert topics.from_text["frang"] > 0.5 > topics.from_text["descu"]
 
 
+def test_a_word_of_every_reply_is_not_taken_up():
+    """ "pelo" stands in each reply, whatever its text says."""
+    pairs = [("Frango frio, pelo menos barato", "Desculpe pelo frango frio."), ("pelo amor", "Pelo visto, sim.")]
+    pairs += [(f"prato {dish}", f"Desculpe pelo {dish}.") for dish in ("arroz", "feijão", "bolo")]
+    assert Topics.learn(pairs).taken_up["pelo"] == 0.0
+
+
 def test_missing_words_are_named_as_the_text_writes_them_in_its_order(topics):
     review = "Quanta Demóra, e o FRANGO veio torto. Pedi ontem."
     assert topics.missing("Lamentamos o que houve.", review) == ("Demóra", "FRANGO")
     assert topics.missing("Lamentamos a demora e o frango.", review) == ()
+
+
+def test_the_outline_of_a_text_keeps_the_words_of_a_sentence_together(topics):
+    assert topics.outline("Que DEMORA! Pedi frango com frango. Nada.") == "demora; frango"
+    assert topics.outline("Pedi o de sempre.") == topics.outline("") == "nenhum"
+
+
+def test_the_outline_of_a_pair_lists_what_the_reply_took_up(topics):
+    assert topics.outline("Que demora! Pedi frango.", "Desculpe pelo frango.") == "frango"
+    assert topics.outline("Que demora! Pedi frango.", "Que pena. Você pediu e nos contou.") == "nenhum"
 
 
 def test_a_reply_fits_better_the_more_it_takes_up_and_the_less_it_brings_in(topics):
@@ -39,8 +56,8 @@ def test_a_reply_fits_better_the_more_it_takes_up_and_the_less_it_brings_in(topi
 
 
 def test_a_word_never_seen_counts_as_words_seen_once_do(topics):
-    assert topics.missing("Obrigado.", "jabuticaba") == (("jabuticaba",) if topics.taken_up_rare >= EXPECTED else ())
     assert "jabut" not in topics.taken_up
+    assert topics.expected("jabuticaba") == (("jabuticaba",) if topics.taken_up_rare >= EXPECTED else ())
 
 
 def test_no_pairs_and_no_words_give_no_expectations():
