@@ -103,7 +103,7 @@ def _ask(assistant: Any, options: argparse.Namespace) -> None:
         )
         for event in assistant.chat.ask(request):
             if isinstance(event, Answered):
-                answer(options, answer_record(event.answer), readable_answer)
+                answer(options, answer_record(event.answer, request.language), readable_answer)
 
 
 def _route(assistant: Any, options: argparse.Namespace) -> None:
@@ -170,7 +170,7 @@ def _evaluate(assistant: Any, options: argparse.Namespace) -> None:
         assistant.registry.card(options.adapter)  # says that there is none
         note = assistant.adapters.notes().get(options.adapter)
         raise DataError(
-            f"Adapter {options.adapter!r} does not answer on {engine.name}: {note.en if note else 'it is not live'}"
+            f"Adapter {options.adapter!r} has no live version on {engine.name}: {note.en if note else 'it is not live'}"
         )
 
     figures = assistant.evaluation.evaluate(live, options.data, progress_lines(say))

@@ -81,7 +81,8 @@ def _record(info: Any) -> dict[str, Any]:
         "base": info.base,
         "active": info.active,
         "versions": list(info.versions),
-        "live": info.compatible,
+        "state": str(info.state),
+        "live": str(info.state) == "live",
         "scores": dict(info.scores),
         "note": info.note.en,
     }

@@ -26,6 +26,7 @@ from assistant.services.evaluation import EvaluationService, progress_lines
 from assistant.services.export import ExportService
 from assistant.services.export_process import ExportProcess
 from assistant.services.export_trial import Engines
+from assistant.services.few_shot import FewShots
 from assistant.services.intake import IntakeService
 from assistant.services.jobs import JobsService
 from assistant.services.judgement import JudgementService, Surroundings
@@ -92,7 +93,8 @@ class Assistant:
     def adapters(self) -> AdaptersService:
         """The adapters page's service, before or after an engine is there."""
         fingerprint = provision.fingerprint(self.base, self.settings.var / "models")
-        return AdaptersService(self.registry, self.base.name, fingerprint, lambda: self.corpora.names())
+        few_shots = FewShots(lambda: self._prompt_format is PromptFormat.TEMPLATE, self.training.at_hand)
+        return AdaptersService(self.registry, self.base.name, fingerprint, lambda: self.corpora.names(), few_shots)
 
     @cached_property
     def routing(self) -> RoutingService:
@@ -107,7 +109,8 @@ class Assistant:
         engine = self._make_engine()
         self.adapters.attach(engine)
         for name, note in self.adapters.notes().items():
-            self._progress(f"adapter {name} does not answer: {note.en}")
+            answers = "answers by examples" if name in self.adapters.answerers() else "does not answer"
+            self._progress(f"adapter {name} {answers}: {note.en}")
         return engine
 
     @cached_property
@@ -219,7 +222,7 @@ class Assistant:
         from assistant.services.traffic import router_traffic
 
         cache = self.settings.var / "cache" / "judgement"
-        return router_traffic(self.registry, name, self.adapters.live(), self.embedder, cache)
+        return router_traffic(self.registry, name, self.adapters.answerers(), self.embedder, cache)
 
     def _losses(self, adapters: Mapping[str, Path]) -> Mapping[str | None, float]:
         """Loss of general Portuguese with each adapter on; the scripted engine has no weights to ask."""
@@ -239,7 +242,7 @@ class Assistant:
         }
         return {f"ASSISTANT_{name.upper()}": str(value) for name, value in settings.items()}
 
-    @property
+    @cached_property
     def _prompt_format(self) -> PromptFormat:
         return provision.prompt_format(self.base, self.settings.var / "models")
 

@@ -35,7 +35,9 @@ def answer(options: argparse.Namespace, record: Any, readable: Callable[[Any], s
 
 def readable_answer(record: dict[str, Any]) -> str:
     """An answer with its outcome and one line for each source."""
-    lines = [record["answer"], f"({record['outcome']}, {record['route']['adapter'] or 'base'})"]
+    adapter, version = record["route"]["adapter"], record["route"]["version"]
+    who = f"{adapter}{'' if version else ' by examples'}" if adapter else "base"
+    lines = [record["answer"], f"({record['outcome']}, {who})"]
     for source in record["sources"]:
         quote = f" «{source['quote']}»" if source["quote"] else ""
         lines.append(f"[{source['marker']}] {source['corpus']}/{source['document']} {source['as_of'] or ''}{quote}")

@@ -53,6 +53,8 @@ class Route:
 
     `adapter` is the adapter that answers (None = the base alone); `rejected` says that no adapter
     fitted, so that `adapter` is only the default one. Scores are calibrated probabilities, 0 to 1.
+    `few_shot` says that no version of the adapter answers on this base but the base itself, by examples;
+    `version` is None then.
     """
 
     adapter: str | None
@@ -63,6 +65,7 @@ class Route:
     scores: Mapping[str, float]
     reason: str
     origin: RouteOrigin
+    few_shot: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,8 +139,8 @@ class ScriptedEngine:
 
 
 def demonstration(request: GenerationRequest) -> str:
-    """Plausible Portuguese answers to the project's own prompts."""
-    prompt = _text(request)
+    """Plausible Portuguese answers to the project's own prompts; of messages the last one is answered."""
+    prompt = request.prompt if isinstance(request.prompt, str) else request.prompt[-1].content
     if prompt.endswith("Entidades:"):
         return " nenhuma"
     if "Avaliação:" in prompt:

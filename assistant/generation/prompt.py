@@ -89,7 +89,12 @@ def grounded_prompt(
 
 def chat_messages(prompt: str, language: str) -> tuple[Message, ...]:
     """The same prompt for an instruct base: our instruction as system text, the prompt as user text."""
-    return (Message("system", _INSTRUCTION[language]), Message("user", prompt))
+    return (Message("system", grounded_instruction(language)), Message("user", prompt))
+
+
+def grounded_instruction(language: str) -> str:
+    """What an instruct base is told of answering from documents."""
+    return _INSTRUCTION[language]
 
 
 def _check(prompt: str, budget: Budget) -> None:

@@ -146,7 +146,7 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the policy says of an adapter: the card's reason, and the label of its active version."""
+    """What the policy says of an adapter: the card's reason, and the label of the version that answers, if one does."""
 
     reason: Localized
     version: str | None

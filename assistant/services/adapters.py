@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from assistant.errors import AdapterBroken, AdapterError, AssistantError, StorageError
+from assistant.services.few_shot import Answerer, FewShot, FewShots
 from assistant.services.live import LiveAdapters
 from assistant.stores import activations
 from assistant.stores.activations import Action, Activation, By
@@ -28,6 +29,7 @@ class AdapterState(StrEnum):
     """What an adapter does on this base, in one word."""
 
     LIVE = "live"  # a version answers
+    BY_EXAMPLES = "by_examples"  # the active version is of another base; this one does the task by examples
     TESTING = "testing"  # versions of this base are there to be tried, none answers
     OTHER_BASE = "other_base"  # every version was trained on another base
     EMPTY = "empty"  # no version
@@ -36,7 +38,11 @@ class AdapterState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AdapterInfo:
-    """One row of the adapters page. `note` says what keeps the adapter from answering; empty if nothing."""
+    """One row of the adapters page.
+
+    `compatible`: it answers on this base, by a version or by examples. `note` says what keeps its version from
+    answering; empty if nothing.
+    """
 
     name: str
     title: Localized
@@ -91,8 +97,9 @@ class AdaptersService(LiveAdapters):
         base: str,
         fingerprint: str,
         known_corpora: Callable[[], Collection[str]] = tuple,
+        few_shots: FewShots | None = None,
     ) -> None:
-        super().__init__(registry, base, fingerprint)
+        super().__init__(registry, base, fingerprint, few_shots)
         self._known_corpora = known_corpora
 
     # Seeing
@@ -248,7 +255,7 @@ class AdaptersService(LiveAdapters):
 
     def _info(self, card: Card, versions: Sequence[VersionInfo]) -> AdapterInfo:
         active = next((v for v in versions if v.live), None)
-        answers = card.name in self.live()
+        answerer = self.answerers().get(card.name)
         return AdapterInfo(
             name=card.name,
             title=card.title,
@@ -257,20 +264,20 @@ class AdaptersService(LiveAdapters):
             base=active.base if active else self._base,
             active=active.label if active else None,
             versions=tuple(version.label for version in versions),
-            compatible=answers,
+            compatible=answerer is not None,
             scores=active.scores if active else {},
             size_bytes=active.size_bytes if active else 0,
             corpora=card.corpora,
             note=self.notes().get(card.name, NO_TEXT),
-            state=_state(answers, active, versions),
+            state=_state(answerer, active, versions),
             data_hash=active.data_hash if active else "",
             created=active.created if active else "",
         )
 
 
-def _state(answers: bool, active: VersionInfo | None, versions: Sequence[VersionInfo]) -> AdapterState:
-    if answers:
-        return AdapterState.LIVE
+def _state(answerer: Answerer | None, active: VersionInfo | None, versions: Sequence[VersionInfo]) -> AdapterState:
+    if answerer is not None:
+        return AdapterState.BY_EXAMPLES if isinstance(answerer, FewShot) else AdapterState.LIVE
     if not versions:
         return AdapterState.EMPTY
     if not any(version.fits or version.problem for version in versions):

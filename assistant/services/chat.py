@@ -17,6 +17,7 @@ from assistant.errors import InputRejected
 from assistant.generation import extraction
 from assistant.generation.attempts import Attempt, Verdict, after, attempts, judge, names_a_past_date
 from assistant.generation.citations import QuoteGate, check
+from assistant.generation.few_shot import on_one_line
 from assistant.generation.prompt import sources_of
 from assistant.generation.selection import Sentence, clearer_sentence, extracted
 from assistant.generation.verification import keep_honest
@@ -26,8 +27,8 @@ from assistant.routing.router import Pin
 from assistant.services.adapters import AdaptersService
 from assistant.services.completion import Completion
 from assistant.services.drafts import FURTHER, best, lacking, topics_of
+from assistant.services.few_shot import Answerer, FewShot
 from assistant.services.request import AUTOMATIC, NO_ADAPTER, AskRequest, Run
-from assistant.services.residence import LiveAdapter
 from assistant.types import (
     AdapterKind,
     Answered,
@@ -134,7 +135,7 @@ class ChatService:
                 "ASSISTANT_MAX_QUESTION_CHARS.",
             )
 
-    def _chat(self, run: Run, live: LiveAdapter | None) -> Iterator[Event]:
+    def _chat(self, run: Run, live: Answerer | None) -> Iterator[Event]:
         request = run.request
         nearest: tuple[Source, ...] = ()
         if request.corpora != ():
@@ -148,7 +149,7 @@ class ChatService:
                 return
         yield from self._undocumented(run, live, nearest)
 
-    def _undocumented(self, run: Run, live: LiveAdapter | None, nearest: tuple[Source, ...]) -> Iterator[Event]:
+    def _undocumented(self, run: Run, live: Answerer | None, nearest: tuple[Source, ...]) -> Iterator[Event]:
         """Small talk, an abstention, or, where the visitor wants no documents, the base's own guess."""
         unwanted = run.request.corpora == ()
         # A base alone does not understand "no documents": it is asked as if there were no such thing.
@@ -182,7 +183,7 @@ class ChatService:
         run.retrieved((time.perf_counter() - started) * 1000)
         return sources_of(passages), relevant
 
-    def _grounded(self, run: Run, live: LiveAdapter | None, sources: tuple[Source, ...]) -> Iterator[Event]:
+    def _grounded(self, run: Run, live: Answerer | None, sources: tuple[Source, ...]) -> Iterator[Event]:
         """Attempts until one answers from its passages; nothing of an attempt given up is shown."""
         past = names_a_past_date(run.request.question)
         left = [replace(attempt, settled=past) for attempt in attempts(sources)]
@@ -207,7 +208,7 @@ class ChatService:
         yield Answered(run.answer(checked.text, checked.outcome, sources=shown, dropped=checked.dropped))
 
     def _try(
-        self, run: Run, live: LiveAdapter | None, attempt: Attempt, sources: tuple[Source, ...], *, last: bool
+        self, run: Run, live: Answerer | None, attempt: Attempt, sources: tuple[Source, ...], *, last: bool
     ) -> Generator[Event, None, _Tried]:
         """Generate from the passages of one attempt; stops where another attempt will be better."""
         tried = _Tried()
@@ -228,19 +229,19 @@ class ChatService:
         pieces.close()
         return tried
 
-    def _reply(self, run: Run, live: LiveAdapter) -> Iterator[Event]:
+    def _reply(self, run: Run, live: Answerer) -> Iterator[Event]:
         output = ""
         for item in self._completion.plain(run, live, run.request.question):
             output += item
             yield run.shown(item)
-        topics = topics_of(live.version)
+        topics = None if isinstance(live, FewShot) else topics_of(live.version)
         if topics and not run.cancel.is_set() and (missing := lacking(output, run.request.question, topics)):
             yield Redrafting(missing)
             output = best(output, run.request.question, topics, self._further(run, live))
         text, dropped = keep_honest(output, run.request.question)
         yield Answered(run.answer(text, Outcome.REPLIED, dropped=dropped))
 
-    def _further(self, run: Run, live: LiveAdapter) -> Iterator[str]:
+    def _further(self, run: Run, live: Answerer) -> Iterator[str]:
         """Other drafts of a reply, whole; none after the visitor has left."""
         for draft in range(1, FURTHER + 1):
             text = "".join(self._completion.plain(run, live, run.request.question, draft))
@@ -248,13 +249,15 @@ class ChatService:
                 return
             yield text
 
-    def _extract(self, run: Run, live: LiveAdapter) -> Iterator[Event]:
+    def _extract(self, run: Run, live: Answerer) -> Iterator[Event]:
         entities: list[Entity] = []
         dropped = 0
         for segment in extraction.segments(run.request.question):
             if run.cancel.is_set():
                 break
             output = "".join(self._completion.plain(run, live, segment.text))
+            if isinstance(live, FewShot):
+                output = on_one_line(output)
             parsed = extraction.parse(output, live.card.labels)
             found, missing = extraction.locate(segment, parsed.pairs)
             dropped += missing + parsed.failures

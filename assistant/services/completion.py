@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from assistant.engines.base import Delta, Engine, Finished, GenerationRequest
+from assistant.engines.base import Delta, Engine, Finished, GenerationRequest, Message
+from assistant.generation.few_shot import few_shot_messages, instruction, room_for_question
 from assistant.generation.prompt import Budget, chat_messages, grounded_prompt, plain_prompt
 from assistant.models.catalog import PromptFormat
 from assistant.services.drafts import TEMPERATURE, outline, topics_of
+from assistant.services.few_shot import Answerer, FewShot
 from assistant.services.request import Run
-from assistant.services.residence import LiveAdapter
 from assistant.types import Source, Usage
 
 _BASE_TEMPLATE = "{documents}{history}Pergunta: {input}\nResposta:"
@@ -27,36 +28,29 @@ class Completion:
         self._engine = engine
         self._prompt_format = prompt_format
 
-    def answer(
-        self, run: Run, live: LiveAdapter | None, sources: tuple[Source, ...] | None
-    ) -> Generator[str, None, None]:
+    def answer(self, run: Run, live: Answerer | None, sources: tuple[Source, ...] | None) -> Generator[str, None, None]:
         """The text for a question with these passages shown; None asks as if documents did not exist."""
         request = run.request
         template = live.card.template if live else _BASE_TEMPLATE
-        limit = request.max_tokens or (live.card.max_tokens if live else _BASE_TOKENS)
         history = request.history if live else ()
-        built = grounded_prompt(template, request.question, sources, history, self._budget(limit))
-        yield from self._stream(run, built.text, live, limit)
+        built = grounded_prompt(template, request.question, sources, history, self._room(run, live))
+        yield from self._stream(run, built.text, live)
 
-    def plain(self, run: Run, live: LiveAdapter, text: str, draft: int = 0) -> Generator[str, None, None]:
+    def plain(self, run: Run, live: Answerer, text: str, draft: int = 0) -> Generator[str, None, None]:
         """What an adapter makes of a text alone, without passages and history; a further `draft` is sampled."""
-        limit = run.request.max_tokens or live.card.max_tokens
-        topics = outline(topics_of(live.version), text)
-        prompt = plain_prompt(live.card.template, text, self._budget(limit), topics)
-        yield from self._stream(run, prompt, live, limit, draft)
+        topics = None if isinstance(live, FewShot) else topics_of(live.version)
+        prompt = plain_prompt(live.card.template, text, self._room(run, live), outline(topics, text))
+        yield from self._stream(run, prompt, live, draft)
 
-    def _stream(
-        self, run: Run, prompt: str, live: LiveAdapter | None, limit: int, draft: int = 0
-    ) -> Generator[str, None, None]:
-        request = run.request
-        templated = self._prompt_format is PromptFormat.TEMPLATE and live is None
+    def _stream(self, run: Run, prompt: str, live: Answerer | None, draft: int = 0) -> Generator[str, None, None]:
+        request, asked = run.request, self._asked(run, prompt, live)
         generation = GenerationRequest(
-            prompt=chat_messages(prompt, request.language) if templated else prompt,
-            adapter=live.version.key if live else None,
-            max_tokens=limit,
+            prompt=asked,
+            adapter=live.key if live else None,
+            max_tokens=_limit(run, live),
             temperature=max(request.temperature, TEMPERATURE) if draft else request.temperature,
             seed=request.seed + draft,
-            stop=live.card.stop if live else (() if templated else ("\n",)),
+            stop=_stop(asked, live),
         )
         pieces = 0
         try:
@@ -67,8 +61,36 @@ class Completion:
                 elif isinstance(item, Finished):
                     run.finished(item)
         except GeneratorExit:  # given up for a better attempt: the work counts all the same
-            run.spent(Usage(self._engine.count_tokens(prompt), pieces))
+            read = [asked] if isinstance(asked, str) else [message.content for message in asked]
+            run.spent(Usage(sum(map(self._engine.count_tokens, read)), pieces))
             raise
 
-    def _budget(self, completion: int) -> Budget:
-        return Budget(self._engine.context_size - completion - 8, self._engine.count_tokens)
+    def _asked(self, run: Run, prompt: str, live: Answerer | None) -> str | tuple[Message, ...]:
+        """The prompt as this base takes it."""
+        language = run.request.language
+        if isinstance(live, FewShot):
+            return few_shot_messages(instruction(live.card, language), live.shots(), prompt, self._budget(run, live))
+        if live is None and self._prompt_format is PromptFormat.TEMPLATE:
+            return chat_messages(prompt, language)
+        return prompt
+
+    def _room(self, run: Run, live: Answerer | None) -> Budget:
+        """What the prompt of a question may take: all that the answer leaves, less what stands before it."""
+        budget = self._budget(run, live)
+        if isinstance(live, FewShot):
+            return room_for_question(instruction(live.card, run.request.language), budget)
+        return budget
+
+    def _budget(self, run: Run, live: Answerer | None) -> Budget:
+        return Budget(self._engine.context_size - _limit(run, live) - 8, self._engine.count_tokens)
+
+
+def _limit(run: Run, live: Answerer | None) -> int:
+    return run.request.max_tokens or (live.card.max_tokens if live else _BASE_TOKENS)
+
+
+def _stop(asked: str | tuple[Message, ...], live: Answerer | None) -> tuple[str, ...]:
+    """Where a completion ends; a base that was sent messages ends its turn by itself."""
+    if not isinstance(asked, str):
+        return ()
+    return live.card.stop if live else ("\n",)

@@ -98,6 +98,8 @@ class Doctor:
             if live:
                 version = live.version.label
                 yield Check(label, True, Localized(f"a versão {version} responde", f"version {version} is live"))
+            elif name in self._adapters.answerers():  # by examples: the note says why, and the way out
+                yield Check(label, True, notes.get(name, NO_TEXT))
             else:
                 detail = notes.get(name, Localized("não responde", "not live"))
                 yield Check(label, False, detail, _same(f"python -m assistant train {name}"))

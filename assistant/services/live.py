@@ -1,8 +1,9 @@
 """Which adapter versions answer now, and how that changes while people are being answered.
 
 Knows the order that disturbs nobody: what becomes live is resident in the engine before the router can
-choose it; what an answer is being written with stays resident until that answer has ended. Refuses to
-know why something changes: cards and versions on disk are the truth, `apply` brings this in step with them.
+choose it; what an answer is being written with stays resident until that answer has ended. Where the active
+version is of another base, an instruct base may do the task by examples meanwhile. Refuses to know why something
+changes: cards and versions on disk are the truth, `apply` brings this in step with them.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from types import MappingProxyType
 from assistant.engines.base import Engine
 from assistant.errors import AdapterBroken, AdapterIncompatible, AssistantError
 from assistant.routing.router import tried_route
+from assistant.services.few_shot import Answerer, FewShot, FewShots, trained
 from assistant.services.request import AskRequest
 from assistant.services.residence import LiveAdapter, Residence, stamp
-from assistant.stores.manifests import Localized, Version
+from assistant.stores.manifests import Card, Localized, Version
 from assistant.stores.registry import AdapterRegistry
 from assistant.types import Route
 
@@ -30,20 +32,24 @@ _NOT_ACTIVE = Localized(
     "No version is active. Train one: python -m assistant train ",
 )
 
-Prepare = Callable[[Mapping[str, LiveAdapter]], Callable[[], None]]
+Prepare = Callable[[Mapping[str, Answerer]], Callable[[], None]]
 """Learns to route to these adapters, which takes its time; calling the result puts that into service at once."""
 
 
 class LiveAdapters:
     """The adapters that answer on one base, their residence in its engine, and who uses them; thread-safe."""
 
-    def __init__(self, registry: AdapterRegistry, base: str, fingerprint: str) -> None:
+    def __init__(
+        self, registry: AdapterRegistry, base: str, fingerprint: str, few_shots: FewShots | None = None
+    ) -> None:
+        """`few_shots` stand in for adapters of another base; None: such adapters do not answer."""
         self._registry = registry
         self._base = base
         self._fingerprint = fingerprint
+        self._few_shots = few_shots
         self._changes = threading.RLock()  # one change at a time; seconds
-        self._lock = threading.Lock()  # guards live, notes and users; never held while anything is computed
-        self._live: Mapping[str, LiveAdapter] = MappingProxyType({})
+        self._lock = threading.Lock()  # guards answerers, notes and users; never held while anything is computed
+        self._answerers: Mapping[str, Answerer] = MappingProxyType({})
         self._notes: dict[str, Localized] = {}
         self._users: Counter[str] = Counter()  # answers being written, by version key
         self._prepare: Prepare | None = None
@@ -57,13 +63,17 @@ class LiveAdapters:
         """The adapters on disk."""
         return self._registry
 
-    def live(self) -> Mapping[str, LiveAdapter]:
-        """The adapters that may answer, by name; a snapshot that never changes."""
+    def answerers(self) -> Mapping[str, Answerer]:
+        """Who may answer, by the adapter's name: a version, or the base by examples; a snapshot that never changes."""
         with self._lock:
-            return self._live
+            return self._answerers
+
+    def live(self) -> Mapping[str, LiveAdapter]:
+        """The adapters of which a version may answer, by name."""
+        return trained(self.answerers())
 
     def notes(self) -> Mapping[str, Localized]:
-        """What keeps an adapter from answering, by its name."""
+        """What keeps an adapter's version from answering, by the adapter's name."""
         with self._lock:
             return dict(self._notes)
 
@@ -71,9 +81,9 @@ class LiveAdapters:
 
     def refresh(self) -> None:
         """Read cards and manifests again, where no engine answers yet; an adapter with a fault is noted."""
-        live, notes = self._read()
+        answerers, notes = self._read()
         with self._lock:
-            self._live, self._notes = MappingProxyType(live), notes
+            self._answerers, self._notes = MappingProxyType(answerers), notes
 
     def attach(self, engine: Engine) -> None:
         """Answer with this engine from now on; what it refuses is noted and not live. The router is left alone."""
@@ -96,14 +106,14 @@ class LiveAdapters:
 
     def _apply(self, prepare: Prepare | None) -> None:
         self._seen = self.state_of_disk()
-        live, notes = self._read()
-        for adapter, refusal in self._load(live.values()):
+        answerers, notes = self._read()
+        for adapter, refusal in self._load(trained(answerers).values()):
             notes[adapter.card.name] = refusal
-            del live[adapter.card.name]
-        snapshot = MappingProxyType(live)
+            del answerers[adapter.card.name]
+        snapshot = MappingProxyType(answerers)
         install = prepare(snapshot) if prepare else None
         with self._lock:
-            self._live, self._notes = snapshot, notes
+            self._answerers, self._notes = snapshot, notes
             if install:
                 install()
         self._used = time.monotonic()
@@ -125,7 +135,7 @@ class LiveAdapters:
         """
         with self._changes:
             with self._lock:
-                needed = {a.version.key for a in self._live.values()} | set(self._users)
+                needed = {a.key for a in trained(self._answerers).values()} | set(self._users)
             idle = time.monotonic() - self._used >= quiet_s
             if self._residence is None or not idle or self._residence.keys <= needed:
                 return False
@@ -135,7 +145,7 @@ class LiveAdapters:
     # Answering
 
     @contextmanager
-    def answering(self, request: AskRequest, decide: Callable[[], Route]) -> Iterator[tuple[Route, LiveAdapter | None]]:
+    def answering(self, request: AskRequest, decide: Callable[[], Route]) -> Iterator[tuple[Route, Answerer | None]]:
         """The route of one question and the adapter it names, which stays resident until the answer has ended.
 
         `decide` asks the router. A request that names a version is not routed: that version answers, live or not.
@@ -152,10 +162,11 @@ class LiveAdapters:
                 break
             route = decide()
         try:
-            yield (replace(route, version=live.version.label) if live else route), live
+            by_examples = isinstance(live, FewShot)
+            yield (replace(route, version=live.label, few_shot=by_examples) if live else route), live
         finally:
-            if live is not None:
-                self._release(live.version.key)
+            if live is not None and live.key is not None:
+                self._release(live.key)
 
     @contextmanager
     def trial(self, name: str, number: int) -> Iterator[LiveAdapter]:
@@ -180,11 +191,11 @@ class LiveAdapters:
             self._release(version.key)
             self._used = time.monotonic()
 
-    def _hold(self, name: str | None) -> LiveAdapter | None:
+    def _hold(self, name: str | None) -> Answerer | None:
         with self._lock:
-            live = self._live.get(name or "")
-            if live is not None:
-                self._users[live.version.key] += 1
+            live = self._answerers.get(name or "")
+            if live is not None and live.key is not None:
+                self._users[live.key] += 1
             return live
 
     def _release(self, key: str) -> None:
@@ -195,8 +206,8 @@ class LiveAdapters:
 
     # Reading and loading; only under `_changes`, but for the first reading
 
-    def _read(self) -> tuple[dict[str, LiveAdapter], dict[str, Localized]]:
-        live: dict[str, LiveAdapter] = {}
+    def _read(self) -> tuple[dict[str, Answerer], dict[str, Localized]]:
+        answerers: dict[str, Answerer] = {}
         notes: dict[str, Localized] = {}
         for name in self._registry.names():
             try:
@@ -204,12 +215,38 @@ class LiveAdapters:
                 version = self._registry.active(name)
                 if version is None:
                     notes[name] = Localized(_NOT_ACTIVE.pt + name, _NOT_ACTIVE.en + name)
-                else:
-                    self._check(version)
-                    live[name] = LiveAdapter(card, version)
+                    continue
+                answerers[name] = self._answerer(card, version)
+                if isinstance(answerers[name], FewShot):
+                    notes[name] = self._by_examples(version)
             except AssistantError as error:
                 notes[name] = Localized.of(error)
-        return live, notes
+        return answerers, notes
+
+    def _answerer(self, card: Card, version: Version) -> Answerer:
+        """The active version, or who stands in for one of another base; raises what `_check` raises."""
+        try:
+            self._check(version)
+        except AdapterIncompatible:
+            stand_in = self._few_shots.of(card) if self._few_shots else None
+            if stand_in is None:
+                raise
+            return stand_in
+        return LiveAdapter(card, version)
+
+    def _by_examples(self, active: Version) -> Localized:
+        """Why the base does a task by examples, and how it is left to an adapter again."""
+        name = active.adapter
+        fitting = [v.number for v in self._registry.versions(name) if v.base == self._base]
+        command = f"adapters --activate {name}@{fitting[-1]}" if fitting else f"train {name}"
+        pt = "Ative a versão deste modelo base" if fitting else "Treine de novo neste modelo base"
+        en = "Activate the version of this base" if fitting else "Train it again on this base"
+        return Localized(
+            f"{active.key}, a versão ativa, é de {active.base}; neste modelo base ({self._base}) a tarefa é feita por "
+            f"exemplos. {pt}: python -m assistant {command}",
+            f"{active.key}, the live version, is of {active.base}; on this base ({self._base}) the task is done by "
+            f"examples. {en}: python -m assistant {command}",
+        )
 
     def _check(self, version: Version) -> None:
         """Raise `AdapterIncompatible` for a version of another base, `AdapterBroken` for a damaged one."""
@@ -231,7 +268,7 @@ class LiveAdapters:
         if self._residence.holds(wanted.values()):
             return []
         with self._lock:
-            kept = set(self._users) | {a.version.key for a in self._live.values()}
+            kept = set(self._users) | {a.key for a in trained(self._answerers).values()}
         refused = self._residence.load(wanted.values(), kept)
         self._lose(refused)
         return [(wanted[key], reason) for key, reason in refused.items() if key in wanted]
@@ -239,10 +276,11 @@ class LiveAdapters:
     def _lose(self, refused: Mapping[str, Localized]) -> None:
         """What answered until now and is refused answers no more; it may have been damaged meanwhile."""
         with self._lock:
-            lost = {name: refused[a.version.key] for name, a in self._live.items() if a.version.key in refused}
+            lost = {name: refused[a.key] for name, a in trained(self._answerers).items() if a.key in refused}
             if lost:
                 self._notes |= lost
-                self._live = MappingProxyType({name: a for name, a in self._live.items() if name not in lost})
+                left = {name: a for name, a in self._answerers.items() if name not in lost}
+                self._answerers = MappingProxyType(left)
 
     def _moved(self, version: Version, hidden: Version) -> None:
         """The folder of a version that may still be in use has another name now."""

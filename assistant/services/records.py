@@ -10,12 +10,15 @@ from dataclasses import asdict
 from typing import Any
 
 from assistant.services.memory import Memory, Precision
+from assistant.stores.manifests import Localized
 from assistant.training.report import DataReport, PreviewItem
 from assistant.types import Answer, Passage, Route, Source
 
+_BY_EXAMPLES = Localized("sem versão para este modelo base: por exemplos", "no version for this base: by examples")
 
-def answer_record(answer: Answer) -> dict[str, Any]:
-    """The fields of `ask`."""
+
+def answer_record(answer: Answer, language: str = "pt") -> dict[str, Any]:
+    """The fields of `ask`; where no version answers but the base by examples, `reason` says so in `language`."""
     timings = answer.timings
     return {
         "question": answer.question,
@@ -28,7 +31,7 @@ def answer_record(answer: Answer) -> dict[str, Any]:
             "threshold": round(answer.route.threshold, 4),
             "rejected": answer.route.rejected,
             "scores": _rounded(answer.route),
-            "reason": answer.route.reason,
+            "reason": _reason(answer.route, language),
         },
         "sources": [_source_record(source) for source in answer.sources],
         "entities": [{"label": e.label, "text": e.text, "start": e.start, "end": e.end} for e in answer.entities],
@@ -118,6 +121,11 @@ def _source_record(source: Source) -> dict[str, Any]:
     record = passage_record(source.passage)
     text = record.pop("text")
     return {"marker": source.marker, **record, "quote": source.quote, "text": text}
+
+
+def _reason(route: Route, language: str) -> str:
+    said = [route.reason, _BY_EXAMPLES.get(language) if route.few_shot else ""]
+    return "; ".join(part for part in said if part)
 
 
 def _rounded(route: Route) -> dict[str, float]:

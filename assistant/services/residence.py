@@ -24,6 +24,16 @@ class LiveAdapter:
     card: Card
     version: Version
 
+    @property
+    def key(self) -> str:
+        """The name that engines know the version by."""
+        return self.version.key
+
+    @property
+    def label(self) -> str:
+        """The name that people know the version by."""
+        return self.version.label
+
 
 @dataclass(frozen=True, slots=True)
 class _Resident:

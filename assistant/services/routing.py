@@ -1,4 +1,4 @@
-"""The router in service: fitted from the live adapters, fitted again when they change.
+"""The router in service: fitted from the adapters that answer, fitted again when they change.
 
 Knows where the examples come from: each card's utterances, the inputs of the adapter's own data
 files, and the everyday pool. Refuses to know features and heads.
@@ -22,7 +22,7 @@ from assistant.routing.router import (
     fit_router,
 )
 from assistant.services.adapters import AdaptersService
-from assistant.services.residence import LiveAdapter
+from assistant.services.few_shot import Answerer
 from assistant.stores.manifests import Card
 from assistant.stores.registry import AdapterRegistry
 from assistant.training.formats import read_jsonl
@@ -33,7 +33,7 @@ _INPUT_FIELDS = ("review", "question", "input", "text")  # of records that hold 
 
 
 class RoutingService:
-    """Routes questions to the live adapters; safe to call from many threads."""
+    """Routes questions to the adapters that answer; safe to call from many threads."""
 
     def __init__(self, adapters: AdaptersService, embedder: Embedder, cache: Path) -> None:
         self._adapters = adapters
@@ -44,19 +44,19 @@ class RoutingService:
         self._router: Router | None = None
 
     def refit(self) -> Router:
-        """Learn from the adapters that are live now; takes seconds, or milliseconds when cached."""
+        """Learn from the adapters that answer now; takes seconds, or milliseconds when cached."""
         while True:
-            live = self._adapters.live()
-            self.prepare(live)()
-            if self._adapters.live() is live:  # else they changed meanwhile
+            answerers = self._adapters.answerers()
+            self.prepare(answerers)()
+            if self._adapters.answerers() is answerers:  # else they changed meanwhile
                 return self.router
 
-    def prepare(self, live: Mapping[str, LiveAdapter]) -> Callable[[], None]:
+    def prepare(self, answerers: Mapping[str, Answerer]) -> Callable[[], None]:
         """Learn to route to these adapters; calling the result puts that into service."""
-        examples = router_examples(self._adapters.registry, [adapter.card for adapter in live.values()])
+        examples = router_examples(self._adapters.registry, [adapter.card for adapter in answerers.values()])
         router = fit_router(examples, self._embedder, self._cache)
-        choices = {name: Choice(a.card.reason, a.version.label) for name, a in live.items()}
-        fallback = next((name for name, a in live.items() if a.card.fallback), None)
+        choices = {name: Choice(a.card.reason, a.label) for name, a in answerers.items()}
+        fallback = next((name for name, a in answerers.items() if a.card.fallback), None)
         policy = RoutePolicy(router, choices, fallback)
 
         def install() -> None:

@@ -100,6 +100,16 @@ class TrainingService:
         shown, watched = (outlined(card, part, topics) for part in (examples, held_out[:_MAX_VALIDATION]))
         return TrainingData(tuple(shown), tuple(watched), topics)
 
+    def at_hand(self, name: str) -> list[Example]:
+        """Training examples that can be shown at once: of an adapter's own files, else of public ones already here.
+
+        Raises `AdapterNotFound`, `ConfigurationError`, `DataError`.
+        """
+        card, recipe = self._registry.card(name), self.recipe(name)
+        own = [file for file in recipe.data.files if not file.startswith(PUBLIC)]
+        paths = self._paths(name, own or recipe.data.files, fetch=False)
+        return read_examples(card, recipe.data.source, paths, recipe.training.seed)
+
     def test_file(self, name: str, fetch: bool = True) -> Path | None:
         """The rows that versions of an adapter are judged on: the recipe's test file, else its validation file.
 

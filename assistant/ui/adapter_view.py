@@ -62,10 +62,13 @@ def number_of(label: str) -> str:
     return label.partition("-")[0]
 
 
-def detail(shown: AdapterDetail, judgements: Judgements, t: Texts, confirm: int | None = None) -> Safe:
+def detail(
+    shown: AdapterDetail, judgements: Judgements, t: Texts, confirm: int | None = None, trainable: bool = False
+) -> Safe:
     """One adapter: what it is, its versions with what can be done, its history.
 
-    `confirm` is the version whose removal is being asked about again, 0 for the whole adapter.
+    `confirm` is the version whose removal is being asked about again, 0 for the whole adapter; `trainable` says
+    that there is a recipe to train it from.
     """
     info = shown.info
     head = tag(
@@ -79,12 +82,22 @@ def detail(shown: AdapterDetail, judgements: Judgements, t: Texts, confirm: int 
         head,
         tag("p", info.description.get(t.language)),
         tag("p", info.note.get(t.language), class_="note") if info.note else None,
+        _train_here(t) if trainable and _is_of_another_base(shown) else None,
         _facts(info, t),
         _timeline(shown, judgements, t, confirm),
         _history(shown.history, t),
         class_="panel-card adapter-detail",
         aria_label=info.title.get(t.language),
     )
+
+
+def _is_of_another_base(shown: AdapterDetail) -> bool:
+    elsewhere = shown.info.state in (AdapterState.BY_EXAMPLES, AdapterState.OTHER_BASE)
+    return elsewhere and not any(version.fits for version in shown.versions)
+
+
+def _train_here(t: Texts) -> Safe:
+    return tag("div", _button(t("train_here"), "train", 0), class_="actions")
 
 
 def _facts(info: AdapterInfo, t: Texts) -> Safe:

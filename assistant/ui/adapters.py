@@ -162,7 +162,9 @@ class AdaptersPage:
         try:
             detail = self._assistant.adapters.detail(chosen.name) if chosen.name else None
             if detail is not None:
-                painted[self._detail] = adapter_view.detail(detail, self._judgements(detail), t, chosen.confirm)
+                trainable = chosen.name in self._assistant.jobs.adapters()
+                found = self._judgements(detail)
+                painted[self._detail] = adapter_view.detail(detail, found, t, chosen.confirm, trainable)
                 painted[self._version] = _versions(detail, t)
                 if form:
                     painted |= dict(zip(self._form.widgets, self._form.values(detail.card), strict=True))
@@ -228,8 +230,17 @@ class AdaptersPage:
             "roll_back": roll_back,
             "retire": retire,
             "delete": delete,
+            "train": self._train,
         }
         return known.get(action)
+
+    def _train(self, name: str, t: Texts) -> str:
+        """A job as the training page starts it, from the recipe as it stands, where none waits or runs."""
+        jobs = self._assistant.jobs
+        if any(job.active and job.adapter == name for job in jobs.jobs()):
+            return t("training_already")
+        jobs.start(name, {})
+        return t("training_queued")
 
     def _activate(self, number: int, anyway: str, name: str, t: Texts) -> str:
         self._assistant.judgement.permit(name, number, anyway)

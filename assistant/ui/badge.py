@@ -18,6 +18,8 @@ def badge(route: Route, view: View) -> Safe:
     shown = [tag("span", view.title(route.adapter), class_="badge-name"), tag("span", words, class_="badge-why")]
     if route.origin is not RouteOrigin.PINNED:
         shown.append(tag("span", score, class_="badge-score"))
+    if route.few_shot:
+        shown.append(tag("span", view.t("badge_few_shot"), class_="chip warn"))
     opener = tag(
         "button", tag("span", class_="dot", aria_hidden="true"), *shown, type="button", class_=f"badge {state}"
     )
@@ -73,6 +75,7 @@ def _scores(route: Route, view: View) -> Safe:
         "div",
         tag("strong", t("scores")),
         tag("p", route.reason) if route.reason else None,
+        tag("p", t("few_shot_why")) if route.few_shot else None,
         tag("ul", *rows) if rows else None,
         tag("p", t("threshold", value=formats.number(route.threshold, t, 2)), class_="quiet"),
         class_="scores",

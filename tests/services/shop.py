@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from assistant.engines.scripted import ScriptedEngine
 from assistant.services.adapters import AdaptersService
-from assistant.services.residence import LiveAdapter
+from assistant.services.few_shot import Answerer, FewShots
 from assistant.stores.manifests import Manifest, sha256_of
 from assistant.stores.registry import AdapterRegistry
 from assistant.types import Route, RouteOrigin
 
 BASE, FINGERPRINT = "base", "f" * 64
+BY_EXAMPLES = "by examples"  # in `installed`: whom no version answers for
 CARD = """
 # a comment that stays
 kind = "reply"
@@ -57,17 +58,17 @@ class Shop:
         return {name: adapter.version.number for name, adapter in self.service.live().items()}
 
 
-def open_shop(folder: Path) -> Shop:
+def open_shop(folder: Path, few_shots: FewShots | None = None) -> Shop:
     """A shop with the one adapter `meu`, which has no version yet."""
     registry = AdapterRegistry(folder)
     folder.mkdir()
     engine = ScriptedEngine(lambda request: f"{request.adapter} escreve isto")
-    service = AdaptersService(registry, BASE, FINGERPRINT, lambda: ["direito"])
+    service = AdaptersService(registry, BASE, FINGERPRINT, lambda: ["direito"], few_shots)
     installed: list[dict[str, str]] = []
 
-    def prepare(live: dict[str, LiveAdapter]) -> Callable[[], None]:
-        keys = {name: adapter.version.key for name, adapter in live.items()}
-        assert set(keys.values()) <= set(engine.resident()), "the router may only choose what is loaded"
+    def prepare(answerers: Mapping[str, Answerer]) -> Callable[[], None]:
+        keys = {name: adapter.key or BY_EXAMPLES for name, adapter in answerers.items()}
+        assert set(keys.values()) <= {*engine.resident(), BY_EXAMPLES}, "the router may only choose what is loaded"
         return lambda: installed.append(keys)
 
     made = Shop(service, engine, installed)

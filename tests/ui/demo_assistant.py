@@ -254,7 +254,7 @@ class DemoJobs:
     hold: int = 60
 
     def adapters(self) -> Sequence[str]:
-        return ("legal-ner", "restaurant-replies")
+        return ("legal-ner", "restaurant-replies", "old-notes")
 
     def recipe(self, adapter: str) -> Recipe:
         if adapter not in self.adapters():

@@ -11,6 +11,7 @@ from demo_adapters import demo_adapters
 from demo_assistant import ADAPTERS
 
 from assistant.errors import InputRejected
+from assistant.services.adapters import AdapterState
 from assistant.stores.activations import Activation
 from assistant.ui import adapter_view
 from assistant.ui.adapter_card import changes_of, lines_of, texts_of
@@ -75,6 +76,34 @@ def test_an_interval_is_shown_with_its_difference() -> None:
     }
     page = adapter_view.detail(demo_adapters(ADAPTERS).detail("legal-ner"), {2: judgement}, PT)
     assert "diferença para a ativa: +3,1 pontos (+1,2 a +5,0)" in page
+
+
+@pytest.mark.parametrize(
+    ("state", "trainable", "fits", "offered"),
+    [
+        (AdapterState.BY_EXAMPLES, True, False, True),
+        (AdapterState.OTHER_BASE, True, False, True),
+        (AdapterState.BY_EXAMPLES, False, False, False),
+        (AdapterState.BY_EXAMPLES, True, True, False),
+        (AdapterState.LIVE, True, False, False),
+    ],
+)
+def test_training_again_is_offered_where_no_version_is_of_this_base(
+    state: AdapterState, trainable: bool, fits: bool, offered: bool
+) -> None:
+    shown = demo_adapters(ADAPTERS).detail("old-notes")
+    versions = tuple(replace(version, fits=fits) for version in shown.versions)
+    page = adapter_view.detail(
+        replace(shown, info=replace(shown.info, state=state), versions=versions), {}, PT, None, trainable
+    )
+    assert ("Treinar de novo neste modelo base" in page) == offered
+    assert ('data-action="train"' in page) == offered
+
+
+def test_an_adapter_that_answers_by_examples_is_listed_as_such() -> None:
+    info = replace(ADAPTERS[-1], state=AdapterState.BY_EXAMPLES)
+    assert '<span class="chip warn">por exemplos</span>' in adapter_view.listing([info], PT)
+    assert '<span class="chip warn">by examples</span>' in adapter_view.listing([info], texts("en"))
 
 
 def open_adapters(page: Any, title: str) -> None:
@@ -148,6 +177,17 @@ class TestInTheBrowser:
         page.fill("#scratch-box textarea", " ")
         page.click("#scratch-send")
         page.wait_for_selector("#scratch-answer >> text=Escolha uma versão")
+
+    def test_training_again_starts_one_job_from_the_recipe(self, open_page: Open, served: Any) -> None:
+        page = open_page()
+        open_adapters(page, "Notas antigas")
+        page.click("#adapter-detail >> text=Treinar de novo neste modelo base")
+        page.wait_for_selector("#adapter-note >> text=Treino iniciado")
+        page.click("#adapter-detail >> text=Treinar de novo neste modelo base")
+        page.wait_for_selector("#adapter-note >> text=já está na fila")
+        assert [(job.adapter, job.overrides) for job in served.assistant.jobs.jobs()] == [("old-notes", {})]
+        open_adapters(page, "Entidades jurídicas")
+        assert page.locator("#adapter-detail >> text=Treinar de novo").count() == 0
 
     def test_deleting_asks_again_and_spares_what_is_live(self, open_page: Open, served: Any) -> None:
         page = open_page()
