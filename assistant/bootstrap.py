@@ -28,6 +28,7 @@ from assistant.services.export_process import ExportProcess
 from assistant.services.export_trial import Engines
 from assistant.services.intake import IntakeService
 from assistant.services.jobs import JobsService
+from assistant.services.judge_process import JudgeProcess
 from assistant.services.judgement import JudgementService, Surroundings
 from assistant.services.memory import Memory, Precision, process_megabytes, weights_of
 from assistant.services.residence import LiveAdapter
@@ -133,7 +134,8 @@ class Assistant:
         """Examines data sets and makes them an adapter's own; counts tokens with this base's tokenizer."""
         models = self.settings.var / "models"
         return DataSetService(
-            self.registry, lambda: tokens.token_counter(provision.ready_checkpoint(self.base, models))
+            self.registry,
+            lambda: tokens.token_counter(provision.ready_checkpoint(self.base, models)),
         )
 
     @cached_property
@@ -152,6 +154,11 @@ class Assistant:
         store = JudgementStore(self.settings.var / "judgements")
         around = Surroundings(self.base.name, self._make_engine, self._traffic, self._losses, self.settings.slots)
         return JudgementService(self.registry, self.training, store, around)
+
+    @cached_property
+    def judging(self) -> JudgeProcess:
+        """The same in a process of its own, with these very settings."""
+        return JudgeProcess(self.judgement, self.settings.var / "judging", self._environment)
 
     @cached_property
     def exports(self) -> ExportService:
@@ -244,7 +251,7 @@ class Assistant:
         return provision.prompt_format(self.base, self.settings.var / "models")
 
     def _make_engine(self) -> Engine:
-        settings, models = self.settings, self.settings.var / "models"
+        models = self.settings.var / "models"
         name = self._engine_name()
         if name == "scripted":
             from assistant.engines.scripted import ScriptedEngine

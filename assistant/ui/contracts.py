@@ -22,6 +22,7 @@ from assistant.services.ingestion import Progress
 from assistant.services.intake import Intake
 from assistant.services.job_events import Event as JobEvent
 from assistant.services.job_files import Job
+from assistant.services.judge_process import Judgement
 from assistant.services.memory import Memory
 from assistant.services.request import AskRequest
 from assistant.stores.activations import By
@@ -85,6 +86,26 @@ class Judgements(Protocol):
 
     def permit(self, name: str, number: int, anyway: str = "") -> object:
         """Raise where a recorded verdict says no and nobody gives a reason to overrule it."""
+        ...
+
+
+class Judging(Protocol):
+    """Judges versions in a process of its own, one at a time. What a browser names is checked by each call."""
+
+    def candidates(self) -> Sequence[Version]:
+        """Versions that can be judged, latest first."""
+        ...
+
+    def start(self, adapter: str, number: int) -> None:
+        """Judge a version; raises while another one is judged."""
+        ...
+
+    def stop(self) -> None:
+        """End the one that runs."""
+        ...
+
+    def now(self) -> Judgement | None:
+        """How the latest one stands."""
         ...
 
 
@@ -232,6 +253,11 @@ class Assistant(Protocol):
     @property
     def judgement(self) -> Judgements:
         """What was found about new versions."""
+        ...
+
+    @property
+    def judging(self) -> Judging:
+        """New versions being judged."""
         ...
 
     @property

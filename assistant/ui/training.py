@@ -1,9 +1,9 @@
 """The page "Treino": bring data, settle a training, start it, and watch, stop or resume the jobs.
 
-Knows its widgets. Refuses to know how data comes in (`training_data`), how anything looks (`training_view`), what a
-setting means (`training_fields`) and how a job runs. Everything shown is read from the jobs again at each look, so a
-reload, another browser or a restart shows the same; names and values from the browser are checked by the
-service.
+Knows its widgets. Refuses to know how data comes in (`training_data`), how a version is judged (`training_judge`),
+how anything looks (`training_view`), what a setting means (`training_fields`) and how a job runs. Everything shown is
+read from the jobs again at each look, so a reload, another browser or a restart shows the same; names and values from
+the browser are checked by the service.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from assistant.ui.session import Session
 from assistant.ui.texts import Texts, texts
 from assistant.ui.training_data import DataStep
 from assistant.ui.training_fields import field_widgets, filled, wanted
+from assistant.ui.training_judge import JudgeStep
 from assistant.ui.training_view import created, detail, forecast_lines, intro, job_list, step
 from assistant.ui.words import Words
 
@@ -40,6 +41,7 @@ class TrainingPage:
         self._words = words
         self._session = session
         self._data = DataStep(assistant, words, session)
+        self._judge = JudgeStep(assistant, words, session)
 
     def build(self, tab: Any) -> None:
         """Place the widgets inside the open tab and connect them to it."""
@@ -66,7 +68,7 @@ class TrainingPage:
             self._resume = words.label(gr.Button(visible=False, elem_id="training-resume"), value="resume_training")
         self._detail = gr.HTML(apply_default_css=False, elem_id="training-job")
         self._list = gr.HTML(js_on_load=BIND, apply_default_css=False, elem_id="training-list")
-        self._step(4)
+        self._judge.build()
         words.follow(self._detail, lambda t: "")  # painted anew by the next look
         words.follow(self._expected, lambda t: "")
         words.follow(self._made, lambda t: "")
@@ -75,6 +77,7 @@ class TrainingPage:
         self._settled = gr.State("")  # adapter and preset that the fields show
         self._timer = gr.Timer(_TICK_S, active=False)
         self._data.wire(tab)
+        self._judge.wire(tab, self._timer)
         self._wire(tab)
 
     def _step(self, number: int) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from demo_adapters import DemoJudgement, demo_adapters
+from demo_adapters import DemoJudgement, DemoJudging, demo_adapters
 
 from assistant.errors import AdapterNotFound, DocumentRefused, GenerationError
 from assistant.models.tokens import token_counter
@@ -350,6 +350,11 @@ class DemoAssistant:
     def memory(self) -> Memory:
         weights = Weights(dict(zip(Precision, (1072.4, 536.2, 436.4, 387.4, 253.1), strict=True)))
         return Memory("gemma3-270m", "Gemma 3 270M (pretrained, Q4_K_M)", weights, Precision.GGUF, False, 707.3)
+
+    @cached_property
+    def judging(self) -> DemoJudging:
+        """Judgements of the demo's versions, which a test moves on."""
+        return DemoJudging(self.adapters._registry)
 
     @cached_property
     def intake(self) -> IntakeService:
