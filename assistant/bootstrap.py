@@ -39,6 +39,7 @@ from assistant.stores.conversations import ConversationStore
 from assistant.stores.judgements import JudgementStore
 from assistant.stores.passages import PassageStore
 from assistant.stores.registry import AdapterRegistry
+from assistant.training.public_data import present
 
 Progress = Callable[[str], None]
 
@@ -132,10 +133,11 @@ class Assistant:
     @cached_property
     def datasets(self) -> DataSetService:
         """Examines data sets and makes them an adapter's own; counts tokens with this base's tokenizer."""
-        models = self.settings.var / "models"
+        settings, models = self.settings, self.settings.var / "models"
         return DataSetService(
             self.registry,
             lambda: tokens.token_counter(provision.ready_checkpoint(self.base, models)),
+            lambda name: present(name, settings.data_folder, settings.var / "data"),
         )
 
     @cached_property
@@ -251,7 +253,7 @@ class Assistant:
         return provision.prompt_format(self.base, self.settings.var / "models")
 
     def _make_engine(self) -> Engine:
-        models = self.settings.var / "models"
+        settings, models = self.settings, self.settings.var / "models"
         name = self._engine_name()
         if name == "scripted":
             from assistant.engines.scripted import ScriptedEngine
