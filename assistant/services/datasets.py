@@ -116,6 +116,11 @@ class DataSetService:
                 continue
         return found
 
+    def revision(self, name: str) -> tuple[int, ...]:
+        """Another value where the card or the recipe of an adapter has changed."""
+        paths = (self._registry.folder / check_name(name, "an adapter") / file for file in ("card.toml", "recipe.toml"))
+        return tuple(path.stat().st_mtime_ns for path in paths if path.is_file())
+
     def files(self, name: str) -> tuple[DataFile, ...]:
         """The data files of an adapter's recipe; raises `AdapterNotFound`, `ConfigurationError`."""
         recipe = self._recipe_file(name)

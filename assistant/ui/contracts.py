@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from assistant.services.adapters import AdapterDetail, AdapterInfo
+from assistant.services.additions import DataFile
 from assistant.services.corpora import Corpus
 from assistant.services.datasets import Adopted
 from assistant.services.export import Order
@@ -180,6 +181,14 @@ class Intakes(Protocol):
         """Say what it is to teach, and which columns hold input, output and group."""
         ...
 
+    def aim(self, owner: str, adapter: str) -> None:
+        """Say whose data it is to be added to; empty: a new adapter is to be made."""
+        ...
+
+    def add(self, owner: str) -> Adopted:
+        """Add the rows to the data of the adapter that was chosen."""
+        ...
+
     def describe(self, owner: str, title: str, name: str, template: str) -> None:
         """Keep what was typed of the adapter to be."""
         ...
@@ -194,6 +203,18 @@ class Intakes(Protocol):
 
     def drop(self, owner: str) -> None:
         """Remove what a visitor brought."""
+        ...
+
+
+class DataSets(Protocol):
+    """The data files of adapters. Names from a browser are checked by each call."""
+
+    def files(self, name: str) -> Sequence[DataFile]:
+        """What an adapter's recipe reads."""
+        ...
+
+    def remove(self, name: str, file: str) -> Sequence[str]:
+        """Undo an addition; returns the files that went."""
         ...
 
 
@@ -273,6 +294,11 @@ class Assistant(Protocol):
     @property
     def intake(self) -> Intakes:
         """Data for new adapters."""
+        ...
+
+    @property
+    def datasets(self) -> DataSets:
+        """The data that adapters have."""
         ...
 
     @property

@@ -25,8 +25,9 @@ from assistant.ui.session import Session
 from assistant.ui.texts import Texts, texts
 from assistant.ui.training_data import DataStep
 from assistant.ui.training_fields import field_widgets, filled, wanted
+from assistant.ui.training_files import DataFiles
 from assistant.ui.training_judge import JudgeStep
-from assistant.ui.training_view import created, detail, forecast_lines, intro, job_list, step
+from assistant.ui.training_view import created, detail, forecast_lines, intro, job_list, joined, step
 from assistant.ui.words import Words
 
 _TICK_S = 2.0
@@ -41,6 +42,7 @@ class TrainingPage:
         self._words = words
         self._session = session
         self._data = DataStep(assistant, words, session)
+        self._files = DataFiles(assistant, words, session)
         self._judge = JudgeStep(assistant, words, session)
 
     def build(self, tab: Any) -> None:
@@ -55,6 +57,7 @@ class TrainingPage:
             self._preset = words.follow(
                 gr.Radio(list(PRESETS), elem_id="training-preset", value=DEFAULT_PRESET), _presets
             )
+        self._files.build()
         with words.label(gr.Accordion(open=False, elem_id="training-fields"), label="more_settings"):
             with gr.Row(elem_classes="fields"):
                 self._fields = field_widgets(words)
@@ -105,7 +108,11 @@ class TrainingPage:
         gr.on([self._adapter.input, self._preset.input], self._fill, choice, filled_in, **light).then(**foretell)
         goes_on = [*self._data.outputs, *settled, self._made]
         busy = {**heavy, "concurrency_id": "data"}
+        files = {"fn": self._files.show, "inputs": choice[:2], "outputs": self._files.outputs, **light}
         self._data.create.click(self._create, self._data.typed, goes_on, **busy).then(**foretell)
+        self._data.join.click(self._join, [self._session], goes_on, **busy).then(**files).then(**foretell)
+        tab.select(**files)
+        self._files.wire(self._adapter, foretell)
         self._again.click(**foretell)
         self._timer.tick(self._look, watching, shown, **light)
         told = [self._note, self._opened, *shown]
@@ -146,9 +153,20 @@ class TrainingPage:
         if not name:
             return updates
         t = texts(session.language)
-        done = created(self._titles(t).get(name, name), t)
+        return {**updates, **self._goes_on(session, name, created(self._titles(t).get(name, name), t))}
+
+    def _join(self, session: Session) -> Updates:
+        """The data goes to an adapter that is there; where it did, that one is settled next."""
+        updates, made = self._data.added(session)
+        if made is None:
+            return updates
+        t = texts(session.language)
+        done = joined(self._titles(t).get(made.adapter, made.adapter), made.report, t)
+        return {**updates, **self._goes_on(session, made.adapter, done)}
+
+    def _goes_on(self, session: Session, name: str, done: Safe) -> Updates:
         chosen = self._chosen(session, name, DEFAULT_PRESET)
-        return {**updates, **self._fill(session, name, DEFAULT_PRESET), **chosen, self._made: done}
+        return {**self._fill(session, name, DEFAULT_PRESET), **chosen, self._made: done}
 
     def _fill(self, session: Session, adapter: str | None, preset: str) -> Updates:
         try:

@@ -357,10 +357,14 @@ class DemoAssistant:
         return DemoJudging(self.adapters._registry)
 
     @cached_property
+    def datasets(self) -> DataSetService:
+        """The real service over the demo's adapters."""
+        return DataSetService(self.adapters._registry, lambda: token_counter(None))
+
+    @cached_property
     def intake(self) -> IntakeService:
         """The real service; what it makes lies beside the demo's adapters."""
-        registry = self.adapters._registry
-        return IntakeService(DataSetService(registry, lambda: token_counter(None)), registry.folder / ".datasets")
+        return IntakeService(self.datasets, self.adapters._registry.folder / ".datasets")
 
     def doctor(self) -> Sequence[Check]:
         return (
