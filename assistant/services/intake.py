@@ -311,12 +311,10 @@ def _gone() -> DataError:
 
 def _choice(raw: dict[str, str | dict[str, str] | None]) -> Choice:
     mapping = raw["mapping"]
-    return Choice(
-        AdapterKind(str(raw["kind"])),
-        Mapping(**mapping) if isinstance(mapping, dict) else None,
-        *(str(raw[field]) for field in ("title", "name", "template")),
-        str(raw.get("adapter", "")),  # what was brought before there was a choice has none
-    )
+    title, name, template = (str(raw[field]) for field in ("title", "name", "template"))
+    adapter = str(raw.get("adapter", ""))  # what was brought before there was a choice has none
+    said = Mapping(**mapping) if isinstance(mapping, dict) else None
+    return Choice(AdapterKind(str(raw["kind"])), said, title, name, template, adapter)
 
 
 def _kind(value: str) -> AdapterKind:

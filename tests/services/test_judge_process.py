@@ -200,3 +200,31 @@ def test_the_real_command_tells_in_both_languages_what_is_missing(tmp_path: Path
     now = ended(process)
     assert now.state is JudgeState.FAILED
     assert "No adapter is called 'replies'" in now.error.en and "Nenhum adaptador" in now.error.pt
+
+
+def test_the_real_command_judges_and_leaves_the_verdict_where_every_page_reads_it(tmp_path: Path) -> None:
+    """With the scripted engine, which writes the same with and without an adapter: a verdict that says no."""
+    from assistant.bootstrap import build
+    from assistant.settings import Settings
+
+    from .test_judgement import CARD, RECIPE, WORDS, lines, version
+
+    folder = tmp_path / "adapters" / "replies"
+    (folder / "data").mkdir(parents=True)
+    (folder / "card.toml").write_text(CARD.replace("active = 1", "active = 0"), "utf-8")
+    (folder / "recipe.toml").write_text(RECIPE, "utf-8")
+    rows = [{"review": f"Pedi {word} e veio frio.", "reply": f"Perdão pelo {word}."} for word in WORDS]
+    (folder / "data" / "heldout.jsonl").write_text(lines(rows[:30]), "utf-8")
+    (folder / "data" / "train.jsonl").write_text(lines(rows[30:]), "utf-8")
+    assistant = build(Settings.load(home=tmp_path, engine="scripted"))
+    version(assistant.registry, 1)
+    (candidate,) = assistant.judging.candidates()
+    assistant.judging.start(candidate.adapter, candidate.number)
+    deadline = time.monotonic() + 120
+    while (now := assistant.judging.now()) is not None and now.state is JudgeState.RUNNING:
+        assert time.monotonic() < deadline, now
+        time.sleep(0.1)
+    assert now is not None and now.state is JudgeState.DONE, (now, (tmp_path / "var/judging/stderr.txt").read_text())
+    record = assistant.judgement.verdict("replies", 1)
+    assert record is not None and record["figures"]["failed"] and record["version"] == candidate.label
+    assistant.close()

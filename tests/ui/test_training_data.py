@@ -328,7 +328,7 @@ def test_more_rows_join_an_adapter_and_are_taken_back(page: Any, site: tuple[str
     page.wait_for_selector("#data-report >> text=Linhas que o adaptador já tem no treino: 48")
     assert not page.is_visible("#data-create")
     page.click("#data-add")
-    page.wait_for_selector("#training-made >> text=1 linhas para treino, 0 para validação; ficaram de fora 60")
+    page.wait_for_selector("#training-made >> text=Linhas para treino: 1; para validação: 0; de fora: 60")
     page.wait_for_selector("#training-files >> text=juntado de mais.csv")
     recipe = site[1] / "adapters" / "reclamacoes-por-setor" / "recipe.toml"
     assert "data/mais.jsonl" in recipe.read_text("utf-8")

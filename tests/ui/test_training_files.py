@@ -78,7 +78,7 @@ def test_rows_are_added_listed_and_taken_back(
     shown, made = step.added(ANA)
     assert made is not None and shown[step._drop]["visible"]
     told = joined("Reclamações por setor", made.report, PT)
-    assert "ficaram de fora 60" in told and "The next training uses everything" in joined("C", made.report, EN)
+    assert "de fora: 60" in told and "The next training uses everything" in joined("C", made.report, EN)
     assert step.added(ANA)[1] is None, "it has gone from here"
     listed = files.show(ANA, name)[files._list]
     assert "juntado de mais.csv" in listed and listed.count("Retirar dos dados") == 1
