@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from assistant import adapters_command, dataset_command
+from assistant import adapters_command, dataset_command, judge_command
 from assistant.errors import AssistantError, DataError, TrainingStopped
 from assistant.settings import Settings
 from assistant.terminal import (
@@ -177,20 +177,6 @@ def _evaluate(assistant: Any, options: argparse.Namespace) -> None:
     answer(options, figures, lambda r: json.dumps(r, ensure_ascii=False, indent=1))
 
 
-def _judge(assistant: Any, options: argparse.Namespace) -> None:
-    from assistant.terminal import readable_judgement
-
-    os.setpriority(os.PRIO_PROCESS, 0, 19)  # the chat goes first
-    answer(options, assistant.judgement.judge(options.name, options.version, options.limit, say), readable_judgement)
-
-
-def _compare(assistant: Any, options: argparse.Namespace) -> None:
-    from assistant.terminal import readable_comparison
-
-    os.setpriority(os.PRIO_PROCESS, 0, 19)  # the chat goes first
-    answer(options, assistant.judgement.compare(options.name, options.limit, say), readable_comparison)
-
-
 def _bench(assistant: Any, options: argparse.Namespace) -> None:
     from assistant.models.prompt_format import fill
     from assistant.services import bench
@@ -330,13 +316,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = command("evaluate", _evaluate, "judge an adapter on a file")
     evaluate.add_argument("--adapter", required=True, help="the adapter")
     evaluate.add_argument("--data", type=Path, required=True, help="CoNLL, JSON lines or SQuAD JSON, by kind")
-    judge = command("judge", _judge, "judge a trained version against what answers today")
-    judge.add_argument("name", help="the adapter")
-    judge.add_argument("--version", type=int, metavar="N", help="the version; the newest of this base if missing")
-    judge.add_argument("--limit", type=int, default=200, metavar="ROWS", help="held-out rows; 0 takes all")
-    compare = command("compare", _compare, "show base, few-shot prompt, live and newest version side by side")
-    compare.add_argument("name", help="the adapter")
-    compare.add_argument("--limit", type=int, default=10, metavar="ROWS", help="held-out rows; 0 takes all")
+    judge_command.add_arguments(command("judge", judge_command.run, judge_command.ABOUT))
+    judge_command.add_compare_arguments(command("compare", judge_command.compare, judge_command.ABOUT_COMPARE))
     bench = command("bench", _bench, "measure speed, memory and routing on this machine")
     bench.add_argument("--questions", type=Path, help="JSON lines with text or question, for route + retrieve")
     bench.add_argument("--unanswerable", type=Path, help="JSON lines with questions that no document answers")

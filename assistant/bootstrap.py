@@ -29,6 +29,7 @@ from assistant.services.export_trial import Engines
 from assistant.services.few_shot import FewShots
 from assistant.services.intake import IntakeService
 from assistant.services.jobs import JobsService
+from assistant.services.judge_process import JudgeProcess
 from assistant.services.judgement import JudgementService, Surroundings
 from assistant.services.memory import Memory, Precision, process_megabytes, weights_of
 from assistant.services.residence import LiveAdapter
@@ -39,6 +40,7 @@ from assistant.stores.conversations import ConversationStore
 from assistant.stores.judgements import JudgementStore
 from assistant.stores.passages import PassageStore
 from assistant.stores.registry import AdapterRegistry
+from assistant.training.public_data import present
 
 Progress = Callable[[str], None]
 
@@ -134,9 +136,11 @@ class Assistant:
     @cached_property
     def datasets(self) -> DataSetService:
         """Examines data sets and makes them an adapter's own; counts tokens with this base's tokenizer."""
-        models = self.settings.var / "models"
+        settings, models = self.settings, self.settings.var / "models"
         return DataSetService(
-            self.registry, lambda: tokens.token_counter(provision.ready_checkpoint(self.base, models))
+            self.registry,
+            lambda: tokens.token_counter(provision.ready_checkpoint(self.base, models)),
+            lambda name: present(name, settings.data_folder, settings.var / "data"),
         )
 
     @cached_property
@@ -155,6 +159,11 @@ class Assistant:
         store = JudgementStore(self.settings.var / "judgements")
         around = Surroundings(self.base.name, self._make_engine, self._traffic, self._losses, self.settings.slots)
         return JudgementService(self.registry, self.training, store, around)
+
+    @cached_property
+    def judging(self) -> JudgeProcess:
+        """The same in a process of its own, with these very settings."""
+        return JudgeProcess(self.judgement, self.settings.var / "judging", self._environment)
 
     @cached_property
     def exports(self) -> ExportService:

@@ -39,17 +39,19 @@ def run(assistant: Any, options: argparse.Namespace) -> int:
     _check(options)
     mapping = Mapping(options.input, options.output, options.group) if options.input else None
     kind = AdapterKind(options.kind)
-    service, written = assistant.datasets, []
+    service, made = assistant.datasets, None
     if options.create:
         title = options.title or options.create
         new = NewAdapter(options.create, kind, Localized(title, title), Localized(title, title))
-        written = service.create(new, options.file, mapping).files
+        made = service.create(new, options.file, mapping)
     elif options.adopt:
-        written = service.adopt(options.adapter, options.file, mapping).files
+        made = service.adopt(options.adapter, options.file, mapping)
     target = options.create or options.adapter or kind
-    report = service.examine(target, options.file, mapping)
+    report = made.report if made else service.examine(target, options.file, mapping)
     shown = service.preview(target, options.file, mapping) if report.ok else ()
-    record = report_record(options.file.name, report, shown) | {"written": [str(path) for path in written]}
+    record = report_record(options.file.name, report, shown) | {
+        "written": [str(path) for path in made.files] if made else []
+    }
     answer(options, record, readable_report)
     return 0 if report.ok else 1
 

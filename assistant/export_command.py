@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from assistant.errors import AssistantError, InputRejected
-from assistant.terminal import answer, say
+from assistant.errors import InputRejected
+from assistant.terminal import answer, errors_told, say
 
 ABOUT = "export a version: a PEFT folder, a merged model, a GGUF adapter or a merged GGUF"
 _FORMS = ("peft", "merged", "gguf", "gguf-merged")
@@ -56,12 +56,8 @@ def run(assistant: Any, options: argparse.Namespace) -> None:
         every_form=options.all_forms,
         language=assistant.settings.language,
     )
-    try:
+    with errors_told(options):
         answer(options, assistant.exports.export(order, say), readable_export)
-    except AssistantError as error:
-        if options.json:  # for a page that runs this command and speaks another language
-            answer(options, {"error": {"pt": error.text("pt"), "en": error.text("en")}}, str)
-        raise
 
 
 def readable_export(record: dict[str, Any]) -> str:

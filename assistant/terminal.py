@@ -9,7 +9,10 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
+
+from assistant.errors import AssistantError
 
 
 def questions(options: argparse.Namespace) -> Iterator[str]:
@@ -31,6 +34,17 @@ def answer(options: argparse.Namespace, record: Any, readable: Callable[[Any], s
     text = json.dumps(record, ensure_ascii=False) if as_json else readable(record)
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+@contextmanager
+def errors_told(options: argparse.Namespace) -> Iterator[None]:
+    """An error goes to standard output, too, in both languages: a page runs the command and speaks one of them."""
+    try:
+        yield
+    except AssistantError as error:
+        if options.json:
+            answer(options, {"error": {"pt": error.text("pt"), "en": error.text("en")}}, str)
+        raise
 
 
 def readable_answer(record: dict[str, Any]) -> str:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from assistant.engines.base import Delta, Engine, GenerationRequest
 from assistant.services.drafts import topics_of
-from assistant.services.evaluation import EvaluationService, System, progress_lines
+from assistant.services.evaluation import EvaluationService, System
+from assistant.services.judging import Judging, Stage, Tell
 from assistant.services.residence import LiveAdapter, files_of
 from assistant.services.tasks import Outputs, Scored, Task
 from assistant.stores.manifests import NO_TEXT, Card, Localized, Version
@@ -30,8 +32,6 @@ _MARGIN = 16  # tokens left free: the joints of a prompt may cost a token more t
 _SPEED_TOKENS = 64
 _SPEED_PROMPTS = 3
 _FEWEST_TOKENS = 8  # written after the first one; fewer say nothing about speed
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Contest:
     refusal: Localized = NO_TEXT
 
 
-def hold(field: Field, engine: Engine, parallel: int, say: Say) -> Contest:
+def hold(field: Field, engine: Engine, parallel: int, tell: Tell) -> Contest:
     """Run every system over the rows of the task, `parallel` requests at a time."""
     versions = [field.candidate, *([field.live] if field.live else [])]
     failures = {f.key: f for f in engine.set_adapters([files_of(LiveAdapter(field.card, v)) for v in versions])}
@@ -73,17 +73,25 @@ def hold(field: Field, engine: Engine, parallel: int, say: Say) -> Contest:
     topics = topics_of(field.candidate)  # the same prompts for those who know nothing of their own
     systems = {"base": System(None, topics=topics), "few_shot": System(None, prefix, topics)}
     if field.live and field.live.key in failures:
-        say(f"{field.live.key} is live but cannot be loaded and is left out: {failures[field.live.key].reason}")
+        tell(Judging(Stage.LEFT_OUT, "live", reason=failures[field.live.key].reason))
     elif field.live:
         systems["live"] = System.of(field.live)
     systems["candidate"] = System.of(field.candidate)
     service = EvaluationService(engine, parallel)
     outputs: dict[str, Outputs] = {}
-    for name, system in systems.items():
-        say(f"{len(field.task.rows)} rows through {name}")
-        outputs[name] = service.run(field.task, field.card, system, progress_lines(say))
+    for part, (name, system) in enumerate(systems.items(), 1):
+        at = Judging(
+            Stage.ROWS, name, total=sum(len(row.prompts) for row in field.task.rows), part=part, parts=len(systems)
+        )
+        tell(at)
+        outputs[name] = service.run(field.task, field.card, system, partial(_count, tell, at))
+    tell(Judging(Stage.SPEED))
     scored = {name: field.task.score(found) for name, found in outputs.items()}
     return Contest(engine.name, prefix, outputs, scored, _speeds(field, systems, engine))
+
+
+def _count(tell: Tell, at: Judging, done: int, total: int) -> None:
+    tell(replace(at, done=done, total=total))
 
 
 def few_shot_prefix(field: Field, engine: Engine) -> str:

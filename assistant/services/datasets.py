@@ -12,16 +12,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import tomlkit
-
-from assistant.errors import ConfigurationError, DataError
+from assistant.errors import AssistantError, ConfigurationError, DataError
 from assistant.models.tokens import TokenCounter
+from assistant.services.additions import Addition, DataFile, FindPublic, extended, known_data, listed, own_file, without
 from assistant.services.dataset_files import free_path, place, safe_stem, taken, write_all, write_new, written
 from assistant.stores.cards import faults_of
-from assistant.stores.manifests import WITHOUT_INPUT, Card, Localized, check_name
+from assistant.stores.manifests import WITHOUT_INPUT, Card, Localized, check_name, write_atomically
 from assistant.stores.registry import AdapterRegistry
+from assistant.training import across
 from assistant.training.config import Recipe, TrainingSettings, read_recipe
 from assistant.training.drafts import NewAdapter, draft_card, lines_of, recipe_text
 from assistant.training.findings import Severity
@@ -34,6 +33,7 @@ _EXTENDED = ("records", "pairs", "conll")  # sources whose files "records" reads
 _SHARE = 0.1  # of the records for validation, and as much for the test
 
 Target = str | AdapterKind | Card | NewAdapter
+Parts = dict[str, tuple[Record, ...]]  # train, validation, test: those that hold anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,15 @@ class Adopted:
 class DataSetService:
     """Data sets for the adapters of one folder."""
 
-    def __init__(self, registry: AdapterRegistry, counter: Callable[[], TokenCounter]) -> None:
-        """`counter` gives the token counter; it is asked once, when it is first needed."""
+    def __init__(
+        self,
+        registry: AdapterRegistry,
+        counter: Callable[[], TokenCounter],
+        public: FindPublic = lambda name: None,
+    ) -> None:
+        """`counter` gives the token counter; it is asked once, when it is first needed. `public` finds public files."""
         self._registry = registry
+        self._public = public
         self._make_counter = counter
         self._counter: TokenCounter | None = None
         self._lock = threading.Lock()  # two data sets for one recipe, one after the other
@@ -79,6 +85,7 @@ class DataSetService:
     def adopt(self, name: str, path: Path, mapping: Mapping | None = None) -> Adopted:
         """Add a data set to an adapter's recipe; its validation part too where the recipe has one.
 
+        Rows that the adapter has already, or holds out, are left out.
         Raises `DataError` when the report has errors or the recipe reads something else; nothing has changed then.
         """
         with self._lock:
@@ -93,12 +100,45 @@ class DataSetService:
                     pt=f"A receita de {name} lê dados do tipo {recipe.data.source!r}, que têm forma própria. Crie um "
                     f"adaptador novo a partir de {path.name}.",
                 )
-            result = _accepted(self._report(found, card, recipe), path)
-            parts = _parts(found, result, card.kind)
-            if not recipe.data.validation:
-                parts = {"train": parts["train"] + parts.get("validation", ())}
-            parts["train"] += parts.pop("test", ())  # an adapter is judged on the test that it has
+            result, parts = self._crossed(found, card, recipe)
+            _accepted(result, path)
             return Adopted(name, self._extend(card, parts, path), result)
+
+    def targets(self) -> dict[str, AdapterKind]:
+        """The adapters whose data can be added to, with their kinds."""
+        found = {}
+        for name in self._registry.names():
+            try:
+                recipe = self._recipe(name)
+                if recipe is not None and recipe.data.source in _EXTENDED:
+                    found[name] = self._registry.card(name).kind
+            except AssistantError:  # a card or recipe with faults: other pages tell of it
+                continue
+        return found
+
+    def revision(self, name: str) -> tuple[int, ...]:
+        """Another value where the card or the recipe of an adapter has changed."""
+        paths = (self._registry.folder / check_name(name, "an adapter") / file for file in ("card.toml", "recipe.toml"))
+        return tuple(path.stat().st_mtime_ns for path in paths if path.is_file())
+
+    def files(self, name: str) -> tuple[DataFile, ...]:
+        """The data files of an adapter's recipe; raises `AdapterNotFound`, `ConfigurationError`."""
+        recipe = self._recipe_file(name)
+        return listed(recipe.parent, recipe.read_text("utf-8")) if recipe.is_file() else ()
+
+    def remove(self, name: str, file: str) -> tuple[str, ...]:
+        """Undo an addition: its files go from the recipe and from the disk; returns their names.
+
+        Raises `AdapterNotFound`, `DataError` for a file that nobody added, `StorageError`.
+        """
+        with self._lock:
+            recipe = self._recipe_file(name)
+            text, gone = without(name, recipe.read_text("utf-8") if recipe.is_file() else "[data]\n", file)
+            with written(recipe.parent):
+                write_atomically(recipe, text)
+                for path in filter(None, (own_file(recipe.parent, each) for each in gone)):
+                    path.unlink(missing_ok=True)
+            return gone
 
     def create(self, new: NewAdapter, path: Path, mapping: Mapping | None = None) -> Adopted:
         """A new adapter, without a version yet: card, recipe and the three parts of the data.
@@ -140,9 +180,24 @@ class DataSetService:
         return read_records(path, mapping), card
 
     def _examined(self, target: Target, found: RecordSet, card: Card) -> DataReport:
-        """As data of an adapter that is there its own recipe sets the limits."""
+        """As data of an adapter that is there its own recipe sets the limits, and its own data is beside it."""
         there = isinstance(target, str | Card) and not isinstance(target, AdapterKind)
-        return self._report(found, card, self._recipe(card.name) if there else None)
+        recipe = self._recipe(card.name) if there else None
+        if recipe is not None and recipe.data.source in _EXTENDED:
+            return self._crossed(found, card, recipe)[0]
+        return self._report(found, card, recipe)
+
+    def _crossed(self, found: RecordSet, card: Card, recipe: Recipe) -> tuple[DataReport, Parts]:
+        """The report on a file as an addition to what the adapter has, and what of it goes where."""
+        known = known_data(self._registry.folder / card.name, recipe, self._public)
+        crossed = across.compare([r for r in found.records if is_whole(r)], known, card.kind)
+        report = self._report(found, card, recipe)
+        parts = across.parts_of(crossed, report.split.seed, report.split.share, bool(recipe.data.validation))
+        return across.joined(report, crossed, parts, known), parts
+
+    def _recipe_file(self, name: str) -> Path:
+        self._registry.card(name)  # says that there is none
+        return self._registry.folder / name / "recipe.toml"
 
     def _report(self, found: RecordSet, card: Card, recipe: Recipe | None) -> DataReport:
         if self._counter is None:
@@ -166,18 +221,15 @@ class DataSetService:
         write_all(dict(files.values()), folder / "recipe.toml", recipe_text(card.name, names, result))
         return Adopted(card.name, tuple(file for file, _ in files.values()), result)
 
-    def _extend(self, card: Card, parts: dict[str, tuple[Record, ...]], path: Path) -> tuple[Path, ...]:
+    def _extend(self, card: Card, parts: Parts, path: Path) -> tuple[Path, ...]:
         recipe_path = self._registry.folder / card.name / "recipe.toml"
-        recipe = tomlkit.parse(recipe_path.read_text("utf-8"))
-        data: Any = recipe["data"]
         files = self._files(card, parts, path)
-        for part, (file, _) in files.items():
-            data["files" if part == "train" else part].append(f"data/{file.name}")
-        data["source"] = "records"
-        write_all(dict(files.values()), recipe_path, tomlkit.dumps(recipe))
+        names = {part: f"data/{file.name}" for part, (file, _) in files.items()}
+        addition = Addition(path.name, names, {part: len(rows) for part, rows in parts.items()})
+        write_all(dict(files.values()), recipe_path, extended(recipe_path.read_text("utf-8"), addition))
         return tuple(file for file, _ in files.values())
 
-    def _files(self, card: Card, parts: dict[str, tuple[Record, ...]], path: Path) -> dict[str, tuple[Path, str]]:
+    def _files(self, card: Card, parts: Parts, path: Path) -> dict[str, tuple[Path, str]]:
         """A new file and its text for each part; raises `DataError` when the adapter has this very data already."""
         folder, stem = self._registry.folder / card.name / "data", safe_stem(path.stem) or "dados"
         result = {}
@@ -201,7 +253,7 @@ def _accepted(result: DataReport, path: Path) -> DataReport:
     )
 
 
-def _parts(found: RecordSet, result: DataReport, kind: AdapterKind) -> dict[str, tuple[Record, ...]]:
+def _parts(found: RecordSet, result: DataReport, kind: AdapterKind) -> Parts:
     """The parts that hold anything. Chat is judged on questions with passages, which records do not have."""
     usable = [record for record in found.records if is_whole(record)]
     dealt = divide(usable, result.split.seed, result.split.share)

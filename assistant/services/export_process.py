@@ -6,7 +6,6 @@ before anything is started. The export itself is `services.export`'s.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -21,14 +20,13 @@ from pathlib import Path
 from typing import IO
 
 from assistant.errors import AdapterError, AssistantError, InputRejected, StorageError
+from assistant.services.commands import environment, error_in, last_line
 from assistant.services.export import Order
 from assistant.services.export_forms import form_of
 from assistant.stores.manifests import check_name
 
-_ROOT = str(Path(__file__).parents[2])
 _LOOK_S = 0.5  # between two looks at the process
 _ENDING_S = 10.0  # for a process that was told to end
-_LAST_CHARS = 300  # of what a process that broke down said last
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +93,13 @@ class ExportProcess:
         ]  # fmt: skip
 
     def _start(self, command: list[str], language: str, out: int, err: int) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, **self._environment, "ASSISTANT_LANGUAGE": language, "OMP_WAIT_POLICY": "passive"}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (_ROOT, environment.get("PYTHONPATH"))))
         try:
             return subprocess.Popen(  # noqa: S603  # names are checked, no shell
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                env=environment,
+                env=environment(self._environment, ASSISTANT_LANGUAGE=language),
                 start_new_session=True,
             )
         except OSError as error:
@@ -141,17 +137,14 @@ def _read(file: IO[str]) -> str:
 
 def _fault(status: int, said: str, complained: str) -> AssistantError:
     """The error that the command wrote before it ended, in both languages, or what is known of its end."""
-    try:
-        error = json.loads(said)["error"]
-        return AdapterError(str(error["en"]), pt=str(error["pt"]))
-    except (ValueError, KeyError, TypeError):
-        pass
+    if (error := error_in(said)) is not None:
+        return AdapterError(error.en, pt=error.pt)
     if status == -signal.SIGKILL:
         return AdapterError(
             "The export was killed by the system: the memory may have run out. Close what is open and try again.",
             pt="O sistema matou a exportação: talvez tenha faltado memória. Feche outros programas e tente de novo.",
         )
-    last = next((line.strip() for line in reversed(complained.splitlines()) if line.strip()), "-")[:_LAST_CHARS]
+    last = last_line(complained)
     return AdapterError(
         f"The export ended with status {status}: {last} Try it on the command line: "
         "python -m assistant adapters export",

@@ -40,18 +40,25 @@ _LONGEST = 4_000  # characters of what is typed into one field
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was said of a data set so far; an empty template is the proposed one."""
+    """What was said of a data set so far; an empty template is the proposed one.
+
+    `adapter` is the one whose data it is to be added to; empty: a new one is to be made of it.
+    """
 
     kind: AdapterKind = AdapterKind.REPLY
     mapping: Mapping | None = None
     title: str = ""
     name: str = ""
     template: str = ""
+    adapter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """A data set as it stands: `study` is None while columns have to be named, or where `problem` says why."""
+    """A data set as it stands: `study` is None while columns have to be named, or where `problem` says why.
+
+    `targets` are the adapters of its kind, whose data it can be added to.
+    """
 
     path: Path
     size: int
@@ -60,10 +67,11 @@ class Intake:
     template: str = ""
     study: Study | None = None
     problem: Localized = NO_TEXT
+    targets: tuple[str, ...] = ()
 
     @property
     def ready(self) -> bool:
-        """Whether an adapter can be made of it."""
+        """Whether an adapter can be made of it, or learn from it."""
         return self.study is not None and self.study.report.ok
 
 
@@ -108,6 +116,7 @@ class IntakeService:
         with suppress(OSError):  # gone meanwhile, or a disk that is only read
             os.utime(place)
         try:
+            said = self._aimed(said)
             return self._studied(replace(said, columns=self._columns_of(said.path)))
         except DataError as error:
             return replace(said, problem=Localized.of(error)) if said.path.exists() else None
@@ -124,14 +133,33 @@ class IntakeService:
         if now.columns.names:
             known = [column if column in (*now.columns.names, "") else _no_column(column, now) for column in columns]
             mapping = _apart(Mapping(known[0], known[1], known[2]), now.choice.mapping or Mapping("", ""))
-        choice = replace(now.choice, kind=_kind(kind), mapping=mapping)
+        aimed = self._aimed(replace(now, choice=replace(now.choice, kind=_kind(kind), mapping=mapping)))
+        choice = aimed.choice
+        self._try(aimed)
+        self._change(
+            owner, now, lambda latest: replace(latest, kind=choice.kind, mapping=mapping, adapter=choice.adapter)
+        )
+
+    def aim(self, owner: str, adapter: str) -> None:
+        """Say whose data it is to be added to; empty: a new adapter is to be made. Raises `DataError`."""
+        now = self._there(owner)
+        if adapter and adapter not in now.targets:
+            raise DataError(
+                f"The data cannot be added to {adapter!r}. Adapters of this kind: {', '.join(now.targets) or 'none'}.",
+                pt=f"Estes dados não podem ser juntados a {adapter!r}. Adaptadores deste tipo: "
+                f"{', '.join(now.targets) or 'nenhum'}.",
+            )
+        self._try(replace(now, choice=replace(now.choice, adapter=adapter)))
+        self._change(owner, now, lambda latest: replace(latest, adapter=adapter))
+
+    def _try(self, wanted: Intake) -> None:
+        """Raise what keeps the set from being studied like this."""
         try:
-            self._studied(replace(now, choice=choice))
+            self._studied(wanted)
         except (DataError, FileNotFoundError) as error:
-            if now.path.exists():
+            if wanted.path.exists():
                 raise
             raise _gone() from error
-        self._change(owner, now, lambda latest: replace(latest, kind=choice.kind, mapping=mapping))
 
     def describe(self, owner: str, title: str, name: str, template: str) -> None:
         """Keep what was typed of the adapter to be, whether or not it will do; the proposed template is no choice."""
@@ -146,25 +174,50 @@ class IntakeService:
         """Raise `ConfigurationError` for a name that no new adapter can have."""
         self._datasets.check_free(name)
 
+    def add(self, owner: str) -> Adopted:
+        """Add the rows to the data of the adapter that was chosen; they are its own then, and go from here.
+
+        Raises `DataError` where none was chosen or nothing of them can be used.
+        """
+        now = self._there(owner)
+        if not now.choice.adapter:
+            raise DataError(
+                "Choose first the adapter whose data the rows are to be added to.",
+                pt="Antes, escolha o adaptador a cujos dados as linhas devem ser juntadas.",
+            )
+        made = self._datasets.adopt(now.choice.adapter, self._named(now).path, now.choice.mapping)
+        self.drop(owner)
+        return made
+
     def create(self, owner: str) -> Adopted:
         """Make the adapter that was described; the data set is the adapter's own then, and goes from here.
 
         Raises `DataError` for data that cannot be used, `ConfigurationError` for a name or words that will not do.
         """
-        now = self._there(owner)
+        now = self._named(self._there(owner))
+        made = self._datasets.create(_new(now.choice, now.template), now.path, now.choice.mapping)
+        self.drop(owner)
+        return made
+
+    def _named(self, now: Intake) -> Intake:
+        """The set, if its columns are named; raises `DataError`."""
         if now.study is None:
             raise DataError(
                 f"{now.path.name}: say first which column holds the input and which one the output.",
                 pt=f"{now.path.name}: antes, diga qual coluna é a entrada e qual é a saída.",
             )
-        made = self._datasets.create(_new(now.choice, now.template), now.path, now.choice.mapping)
-        self.drop(owner)
-        return made
+        return now
 
     def drop(self, owner: str) -> None:
         """Remove what this visitor brought."""
         with self._lock:
             shutil.rmtree(self._place(owner), ignore_errors=True)
+
+    def _aimed(self, now: Intake) -> Intake:
+        """With the adapters of its kind; one that is of another kind, or gone, is no longer chosen."""
+        targets = tuple(name for name, kind in self._datasets.targets().items() if kind is now.choice.kind)
+        chosen = now.choice.adapter if now.choice.adapter in targets else ""
+        return replace(now, targets=targets, choice=replace(now.choice, adapter=chosen))
 
     def _there(self, owner: str) -> Intake:
         now = self.state(owner)
@@ -191,12 +244,15 @@ class IntakeService:
         choice = now.choice
         if choice.mapping and not (choice.mapping.input and choice.mapping.output):
             return now
-        key = (str(now.path), now.path.stat().st_mtime_ns, now.size, choice.kind, choice.mapping, choice.template)
+        beside = (choice.adapter, *self._datasets.revision(choice.adapter)) if choice.adapter else ()
+        file = (str(now.path), now.path.stat().st_mtime_ns, now.size)
+        key = (*file, choice.kind, choice.mapping, choice.template, beside)
         known = self._studies.pop(key, None)
         if known is None:
             found = read_records(now.path, choice.mapping)
             template = choice.template or proposed_template(choice.kind, found)
-            known = template, self._datasets.study(_new(choice, template), now.path, choice.mapping)
+            target = choice.adapter or _new(choice, template)
+            known = template, self._datasets.study(target, now.path, choice.mapping)
         self._studies[key] = known
         while len(self._studies) > _STUDIES:
             self._studies.popitem(last=False)
@@ -255,11 +311,10 @@ def _gone() -> DataError:
 
 def _choice(raw: dict[str, str | dict[str, str] | None]) -> Choice:
     mapping = raw["mapping"]
-    return Choice(
-        AdapterKind(str(raw["kind"])),
-        Mapping(**mapping) if isinstance(mapping, dict) else None,
-        *(str(raw[field]) for field in ("title", "name", "template")),
-    )
+    title, name, template = (str(raw[field]) for field in ("title", "name", "template"))
+    adapter = str(raw.get("adapter", ""))  # what was brought before there was a choice has none
+    said = Mapping(**mapping) if isinstance(mapping, dict) else None
+    return Choice(AdapterKind(str(raw["kind"])), said, title, name, template, adapter)
 
 
 def _kind(value: str) -> AdapterKind:

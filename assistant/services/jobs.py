@@ -17,6 +17,7 @@ from typing import Protocol
 
 from assistant.errors import AdapterNotFound, ConfigurationError, StorageError
 from assistant.services import forecast as forecasts
+from assistant.services.commands import environment
 from assistant.services.forecast import Forecast
 from assistant.services.job_events import Event
 from assistant.services.job_files import Job, JobFolder, Phase, job_folders, unknown_job
@@ -24,7 +25,6 @@ from assistant.services.job_process import new_job
 from assistant.training.config import Recipe
 
 _ENDING_S = 20.0  # a process that has stopped gives its memory back within seconds
-_ROOT = str(Path(__file__).resolve().parents[2])  # the folder of the package, wherever the server was started
 
 
 class Source(forecasts.Source, Protocol):
@@ -164,14 +164,12 @@ class JobsService:
     def _launch(self, folder: JobFolder, adapter: str) -> None:
         job = folder.path.name
         command = [self._python, "-m", "assistant", "train", adapter, "--job", job]
-        # Waiting threads sleep instead of spinning: a second busy OpenMP pool starves the one that answers.
-        environment = {**os.environ, **self._environment, "OMP_WAIT_POLICY": "passive", "PYTHONUNBUFFERED": "1"}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (_ROOT, environment.get("PYTHONPATH"))))
+        variables = environment(self._environment, PYTHONUNBUFFERED="1")
         try:
             folder.forget_end()
             with (folder.path / "stdout.txt").open("ab") as out, (folder.path / "stderr.txt").open("ab") as err:
                 child = subprocess.Popen(  # noqa: S603  # names are checked, no shell
-                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment, start_new_session=True
+                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=variables, start_new_session=True
                 )
         except OSError as error:
             raise StorageError(

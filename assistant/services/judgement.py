@@ -23,7 +23,8 @@ from typing import Any
 from assistant.engines.base import Engine
 from assistant.errors import AdapterError, AdapterIncompatible, AdapterNotFound, DataError
 from assistant.services import contest
-from assistant.services.contest import Contest, Field, Say
+from assistant.services.contest import Contest, Field
+from assistant.services.judging import Judging, Stage, Tell
 from assistant.services.tasks import Task, read_task, task_of_examples
 from assistant.services.training import TrainingService
 from assistant.stores.judgements import JudgementStore
@@ -67,7 +68,7 @@ class JudgementService:
         self._store = store
         self._around = surroundings
 
-    def judge(self, name: str, number: int | None, limit: int, say: Say) -> dict[str, Any]:
+    def judge(self, name: str, number: int | None, limit: int, tell: Tell) -> dict[str, Any]:
         """Judge a version (None: the newest of this base) on at most `limit` rows (0: all) and keep the record.
 
         Raises `AdapterNotFound`, `AdapterIncompatible`, `AdapterBroken`, `ConfigurationError`, `DataError`,
@@ -76,11 +77,11 @@ class JudgementService:
         started = time.perf_counter()
         field, data = self._field(name, number, limit)
         versions = {"candidate": field.candidate} | ({"live": field.live} if field.live else {})
-        say("measuring how much general Portuguese is forgotten")
+        tell(Judging(Stage.FORGETTING))
         losses = self._around.losses({key: version.path for key, version in versions.items()})
-        say("measuring what the router sends where")
+        tell(Judging(Stage.TRAFFIC))
         traffic = self._around.traffic(name)
-        held = self._hold(field, say)
+        held = self._hold(field, tell)
         added = _added(losses, "candidate")
         verdict = _verdict(held, versions, gate.Collateral(traffic.get("taken"), added, _added(losses, "live")))
         record = {
@@ -99,10 +100,10 @@ class JudgementService:
         path = self._store.write(name, field.candidate.number, record)
         return {**record, "path": str(path)}
 
-    def compare(self, name: str, limit: int, say: Say) -> dict[str, Any]:
+    def compare(self, name: str, limit: int, tell: Tell) -> dict[str, Any]:
         """Base, base with examples, live version and newest one on the same rows; nothing is decided or kept."""
         field, data = self._field(name, None, limit)
-        held = self._hold(field, say)
+        held = self._hold(field, tell)
         if held.refusal:
             raise AdapterError(
                 f"{field.candidate.key} cannot be compared: {held.refusal.en}.",
@@ -110,6 +111,11 @@ class JudgementService:
             )
         rows = contest.side_by_side(field.task, held, len(field.task.rows))
         return {**_header(field, held, data), "side_by_side": rows}
+
+    def candidates(self) -> list[Version]:
+        """Versions of this base, of whichever adapter, latest first."""
+        found = [v for name in self._registry.names() for v in self._registry.versions(name)]
+        return sorted((v for v in found if v.base == self._around.base), key=_made, reverse=True)
 
     def verdict(self, name: str, number: int) -> dict[str, Any] | None:
         """The record of a version's judgement, None where it was never judged; raises `DataError`."""
@@ -135,10 +141,11 @@ class JudgementService:
             "Para ativá-la mesmo assim, diga o motivo.",
         )
 
-    def _hold(self, field: Field, say: Say) -> Contest:
+    def _hold(self, field: Field, tell: Tell) -> Contest:
+        tell(Judging(Stage.LOADING))
         engine = self._around.make_engine()
         try:
-            return contest.hold(field, engine, self._around.parallel, say)
+            return contest.hold(field, engine, self._around.parallel, tell)
         finally:
             engine.close()
 
@@ -183,6 +190,13 @@ class JudgementService:
         if path is not None:
             return read_task(card, path, limit), path.name
         return task_of_examples(card, self._training.data(card.name).validation, limit), "split"
+
+
+def _made(version: Version) -> float:
+    try:
+        return (version.path / "manifest.toml").stat().st_mtime
+    except OSError:  # being removed at this moment
+        return 0.0
 
 
 def _header(field: Field, held: Contest, data: str) -> dict[str, Any]:

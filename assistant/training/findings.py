@@ -92,6 +92,22 @@ _WORDS: dict[str, tuple[Severity, str, str]] = {
     "leakage": (_W, "Exemplos de validação ou teste quase iguais a um do treino: {n}. O resultado pareceria melhor "
         "do que é. Dê o mesmo grupo a entradas parecidas.", "{n} examples of validation or test are nearly equal to "
         "one of training: the result would look better than it is. Give similar inputs the same group."),
+    "held_out_rows": (_W, "Linhas iguais ou quase iguais a uma que o adaptador reserva para validação ou teste: {n}. "
+        "Ficam de fora: o resultado pareceria melhor do que é.", "{n} rows are equal or nearly equal to one that the "
+        "adapter holds out for validation or test; they are left out: the result would look better than it is."),
+    "held_out_groups": (_W, "Linhas de um grupo que o adaptador reserva para validação ou teste: {n}. Ficam de fora.",
+        "{n} rows are of a group that the adapter holds out for validation or test; they are left out."),
+    "known_rows": (_W, "Linhas que o adaptador já tem no treino: {n}. Ficam de fora.",
+        "{n} rows are in the adapter's training data already; they are left out."),
+    "known_contradictions": (_W, "Linhas com a mesma entrada que uma do treino de antes e outra saída: {n}. A primeira "
+        "dizia «{sample}». Decida qual vale.", "{n} rows have the same input as one of the training data so far and "
+        "another output. The first one said {sample!r}. Decide which one holds."),
+    "nothing_new": (_E, "Nenhuma linha é nova: o adaptador já tem todas, no treino ou reservadas. Escolha outro "
+        "arquivo.", "Every row is there already, in the adapter's training data or held out. Choose another file."),
+    "new_class": (_W, "Linhas de classes que os dados de antes não têm: {n} ({labels}). Confira se não é outra grafia.",
+        "{n} rows are of classes that the data so far does not have ({labels}). See that it is not another spelling."),
+    "not_compared": (_I, "Dados do adaptador que não puderam ser lidos aqui e não foram comparados: {names}.",
+        "Data of the adapter that could not be read here and was not compared: {names}."),
     "language": (_W, "A maior parte dos textos parece estar em {language}, não em português: o adaptador vai responder "
         "nessa língua.", "Most of the texts seem to be in {language}, not in Portuguese: the adapter will answer in "
         "that language."),

@@ -13,14 +13,13 @@ from assistant.errors import AssistantError
 from assistant.services.adapters import AdapterDetail, AdapterInfo, AdapterState, VersionInfo
 from assistant.stores.activations import Activation
 from assistant.stores.cards import EVERY_CORPUS
-from assistant.ui import figures, formats
+from assistant.ui import figures, formats, judgement_view
 from assistant.ui.markup import Safe, join, tag
 from assistant.ui.texts import Texts
 
 Judgements = Mapping[int, Mapping[str, Any]]  # by version number
 
 _TONES = {AdapterState.LIVE: "chip good", AdapterState.BROKEN: "chip bad"}
-_RIVALS = ("live", "few_shot", "base")
 
 
 def listing(adapters: Sequence[AdapterInfo], t: Texts, chosen: str = "") -> Safe:
@@ -121,10 +120,7 @@ def _timeline(shown: AdapterDetail, judgements: Judgements, t: Texts, confirm: i
     kind = shown.info.kind
     known = {v.number: judgements.get(v.number, {}) for v in shown.versions}
     told = {v.number: " · ".join(figures.listed(kind, _measured(v, known[v.number]), t)) for v in shown.versions}
-    rows = [
-        _version(v, told[v.number], _judged(known[v.number], t), t, confirm == v.number)
-        for v in reversed(shown.versions)
-    ]
+    rows = [_version(v, told[v.number], known[v.number], t, confirm == v.number) for v in reversed(shown.versions)]
     body = tag("ol", *rows, class_="timeline versions") if rows else tag("p", t("no_versions"), class_="quiet")
     about = tag("p", t(f"figures_of_{kind}"), class_="quiet small") if any(told.values()) else None
     return join(head, about, body, _delete_adapter(t, confirm == 0) if not shown.card.active else None)
@@ -142,7 +138,7 @@ def _measured(version: VersionInfo, judgement: Mapping[str, Any]) -> Mapping[str
     return version.scores or {key: value for key, value in found.items() if isinstance(value, int | float)}
 
 
-def _version(version: VersionInfo, told: str, judged: Safe | None, t: Texts, confirm: bool) -> Safe:
+def _version(version: VersionInfo, told: str, judgement: Mapping[str, Any], t: Texts, confirm: bool) -> Safe:
     made = formats.day(version.created[:10], t) if version.created else ""
     chip = None
     if version.live:
@@ -161,7 +157,8 @@ def _version(version: VersionInfo, told: str, judged: Safe | None, t: Texts, con
         head,
         tag("p", version.problem.get(t.language), class_="note") if version.problem else None,
         tag("p", told or t("no_scores"), class_="version-scores figure"),
-        judged,
+        judgement_view.judged(judgement, t),
+        judgement_view.folded(judgement, t),
         _confirmation(t("delete_version_sure", n=f"{version.number:04d}"), "delete", version.number, t)
         if confirm
         else tag("div", *_actions(version, t), class_="actions"),
@@ -199,35 +196,6 @@ def _button(label: str, action: str, number: int, class_: str = "action strong")
     return tag(
         "button", label, type="button", class_=class_, data_event="submit", data_action=action, data_number=number
     )
-
-
-def _judged(judgement: Mapping[str, Any], t: Texts) -> Safe | None:
-    """The verdict and the differences with their intervals, as far as the file has them."""
-    verdict = _mapping(judgement.get("verdict"))
-    if not verdict:
-        return None
-    promote = verdict.get("promote") is True
-    chip = tag("span", t("judged_yes" if promote else "judged_no"), class_="chip good" if promote else "chip warn")
-    differences = _mapping(_mapping(judgement.get("figures")).get("difference"))
-    parts = [line for name in _RIVALS if (line := _difference(name, _mapping(differences.get(name)), t))]
-    reasons = verdict.get("reasons")
-    told = [str(_mapping(r).get(t.language, "")) for r in reasons] if isinstance(reasons, list) else []
-    return tag(
-        "div",
-        chip,
-        tag("span", " · ".join(parts), class_="figure") if parts else None,
-        tag("span", " ".join(told), class_="quiet") if told else None,
-        tag("span", t("overruled"), class_="chip warn") if judgement.get("overruled") else None,
-        class_="judged",
-    )
-
-
-def _difference(rival: str, found: Mapping[str, Any], t: Texts) -> str:
-    interval = [found.get(key) for key in ("value", "low", "high")]
-    if not all(isinstance(figure, (int, float)) for figure in interval):
-        return ""
-    value, low, high = (formats.points(float(figure or 0), t) for figure in interval)
-    return t("judged_difference", rival=t(f"judged_{rival}"), value=value, low=low, high=high)
 
 
 def done(words: str) -> Safe:

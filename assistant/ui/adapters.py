@@ -24,6 +24,7 @@ from assistant.ui.adapter_export import AdapterExport, Offered
 from assistant.ui.asking import follow
 from assistant.ui.clicks import BIND
 from assistant.ui.contracts import Assistant, PageOptions
+from assistant.ui.going_live import forbidden, go_live
 from assistant.ui.markup import Safe, tag
 from assistant.ui.runs import Runs
 from assistant.ui.session import Session
@@ -195,7 +196,7 @@ class AdaptersPage:
             yield {self._version: str(number), self._answer: ""}
         elif action in ("ask_delete", "cancel"):
             yield self._painted(t, chosen.at(chosen.name, number if action == "ask_delete" else None))
-        elif action == "activate" and self._forbidden(chosen.name, number):
+        elif action == "activate" and forbidden(self._assistant, chosen.name, number):
             yield from self._change(session, chosen, partial(self._activate, number, ""), number)
         elif change := self._changes(str(action), number):
             yield from self._change(session, chosen, change)
@@ -203,7 +204,7 @@ class AdaptersPage:
     def overrule(self, session: Session, chosen: Chosen, reason: str) -> Iterator[Updates]:
         """Activate what the gate refused, with a person's reason, which is recorded."""
         if chosen.overrule is not None:
-            change = partial(self._activate, chosen.overrule, str(reason or "")[:1000])
+            change = partial(self._activate, chosen.overrule, str(reason or ""))
             yield from self._change(session, chosen, change, chosen.overrule)
 
     def _changes(self, action: str, number: int) -> Callable[[str, Texts], str] | None:
@@ -243,16 +244,7 @@ class AdaptersPage:
         return t("training_queued")
 
     def _activate(self, number: int, anyway: str, name: str, t: Texts) -> str:
-        self._assistant.judgement.permit(name, number, anyway)
-        self._assistant.adapters.activate(name, number, "page")
-        return t("now_live", n=f"{number:04d}")
-
-    def _forbidden(self, name: str, number: int) -> bool:
-        try:
-            record = self._assistant.judgement.verdict(name, number)
-        except AssistantError:  # told when it is activated
-            return False
-        return record is not None and not record["verdict"]["promote"]
+        return go_live(self._assistant, name, number, anyway, t)
 
     def _change(
         self, session: Session, chosen: Chosen, change: Callable[[str, Texts], str], overrule: int | None = None

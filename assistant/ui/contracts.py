@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from assistant.services.adapters import AdapterDetail, AdapterInfo
+from assistant.services.additions import DataFile
 from assistant.services.corpora import Corpus
 from assistant.services.datasets import Adopted
 from assistant.services.export import Order
@@ -22,6 +23,7 @@ from assistant.services.ingestion import Progress
 from assistant.services.intake import Intake
 from assistant.services.job_events import Event as JobEvent
 from assistant.services.job_files import Job
+from assistant.services.judge_process import Judgement
 from assistant.services.memory import Memory
 from assistant.services.request import AskRequest
 from assistant.stores.activations import By
@@ -85,6 +87,26 @@ class Judgements(Protocol):
 
     def permit(self, name: str, number: int, anyway: str = "") -> object:
         """Raise where a recorded verdict says no and nobody gives a reason to overrule it."""
+        ...
+
+
+class Judging(Protocol):
+    """Judges versions in a process of its own, one at a time. What a browser names is checked by each call."""
+
+    def candidates(self) -> Sequence[Version]:
+        """Versions that can be judged, latest first."""
+        ...
+
+    def start(self, adapter: str, number: int) -> None:
+        """Judge a version; raises while another one is judged."""
+        ...
+
+    def stop(self) -> None:
+        """End the one that runs."""
+        ...
+
+    def now(self) -> Judgement | None:
+        """How the latest one stands."""
         ...
 
 
@@ -159,6 +181,14 @@ class Intakes(Protocol):
         """Say what it is to teach, and which columns hold input, output and group."""
         ...
 
+    def aim(self, owner: str, adapter: str) -> None:
+        """Say whose data it is to be added to; empty: a new adapter is to be made."""
+        ...
+
+    def add(self, owner: str) -> Adopted:
+        """Add the rows to the data of the adapter that was chosen."""
+        ...
+
     def describe(self, owner: str, title: str, name: str, template: str) -> None:
         """Keep what was typed of the adapter to be."""
         ...
@@ -173,6 +203,18 @@ class Intakes(Protocol):
 
     def drop(self, owner: str) -> None:
         """Remove what a visitor brought."""
+        ...
+
+
+class DataSets(Protocol):
+    """The data files of adapters. Names from a browser are checked by each call."""
+
+    def files(self, name: str) -> Sequence[DataFile]:
+        """What an adapter's recipe reads."""
+        ...
+
+    def remove(self, name: str, file: str) -> Sequence[str]:
+        """Undo an addition; returns the files that went."""
         ...
 
 
@@ -235,6 +277,11 @@ class Assistant(Protocol):
         ...
 
     @property
+    def judging(self) -> Judging:
+        """New versions being judged."""
+        ...
+
+    @property
     def corpora(self) -> Corpora:
         """The documents."""
         ...
@@ -247,6 +294,11 @@ class Assistant(Protocol):
     @property
     def intake(self) -> Intakes:
         """Data for new adapters."""
+        ...
+
+    @property
+    def datasets(self) -> DataSets:
+        """The data that adapters have."""
         ...
 
     @property

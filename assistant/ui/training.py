@@ -1,9 +1,9 @@
 """The page "Treino": bring data, settle a training, start it, and watch, stop or resume the jobs.
 
-Knows its widgets. Refuses to know how data comes in (`training_data`), how anything looks (`training_view`), what a
-setting means (`training_fields`) and how a job runs. Everything shown is read from the jobs again at each look, so a
-reload, another browser or a restart shows the same; names and values from the browser are checked by the
-service.
+Knows its widgets. Refuses to know how data comes in (`training_data`), how a version is judged (`training_judge`),
+how anything looks (`training_view`), what a setting means (`training_fields`) and how a job runs. Everything shown is
+read from the jobs again at each look, so a reload, another browser or a restart shows the same; names and values from
+the browser are checked by the service.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from assistant.ui.session import Session
 from assistant.ui.texts import Texts, texts
 from assistant.ui.training_data import DataStep
 from assistant.ui.training_fields import field_widgets, filled, wanted
-from assistant.ui.training_view import created, detail, forecast_lines, intro, job_list, step
+from assistant.ui.training_files import DataFiles
+from assistant.ui.training_judge import JudgeStep
+from assistant.ui.training_view import created, detail, forecast_lines, intro, job_list, joined, step
 from assistant.ui.words import Words
 
 _TICK_S = 2.0
@@ -40,6 +42,8 @@ class TrainingPage:
         self._words = words
         self._session = session
         self._data = DataStep(assistant, words, session)
+        self._files = DataFiles(assistant, words, session)
+        self._judge = JudgeStep(assistant, words, session)
 
     def build(self, tab: Any) -> None:
         """Place the widgets inside the open tab and connect them to it."""
@@ -53,6 +57,7 @@ class TrainingPage:
             self._preset = words.follow(
                 gr.Radio(list(PRESETS), elem_id="training-preset", value=DEFAULT_PRESET), _presets
             )
+        self._files.build()
         with words.label(gr.Accordion(open=False, elem_id="training-fields"), label="more_settings"):
             with gr.Row(elem_classes="fields"):
                 self._fields = field_widgets(words)
@@ -66,7 +71,7 @@ class TrainingPage:
             self._resume = words.label(gr.Button(visible=False, elem_id="training-resume"), value="resume_training")
         self._detail = gr.HTML(apply_default_css=False, elem_id="training-job")
         self._list = gr.HTML(js_on_load=BIND, apply_default_css=False, elem_id="training-list")
-        self._step(4)
+        self._judge.build()
         words.follow(self._detail, lambda t: "")  # painted anew by the next look
         words.follow(self._expected, lambda t: "")
         words.follow(self._made, lambda t: "")
@@ -75,6 +80,7 @@ class TrainingPage:
         self._settled = gr.State("")  # adapter and preset that the fields show
         self._timer = gr.Timer(_TICK_S, active=False)
         self._data.wire(tab)
+        self._judge.wire(tab, self._timer)
         self._wire(tab)
 
     def _step(self, number: int) -> None:
@@ -102,7 +108,11 @@ class TrainingPage:
         gr.on([self._adapter.input, self._preset.input], self._fill, choice, filled_in, **light).then(**foretell)
         goes_on = [*self._data.outputs, *settled, self._made]
         busy = {**heavy, "concurrency_id": "data"}
+        files = {"fn": self._files.show, "inputs": choice[:2], "outputs": self._files.outputs, **light}
         self._data.create.click(self._create, self._data.typed, goes_on, **busy).then(**foretell)
+        self._data.join.click(self._join, [self._session], goes_on, **busy).then(**files).then(**foretell)
+        tab.select(**files)
+        self._files.wire(self._adapter, foretell)
         self._again.click(**foretell)
         self._timer.tick(self._look, watching, shown, **light)
         told = [self._note, self._opened, *shown]
@@ -143,9 +153,20 @@ class TrainingPage:
         if not name:
             return updates
         t = texts(session.language)
-        done = created(self._titles(t).get(name, name), t)
+        return {**updates, **self._goes_on(session, name, created(self._titles(t).get(name, name), t))}
+
+    def _join(self, session: Session) -> Updates:
+        """The data goes to an adapter that is there; where it did, that one is settled next."""
+        updates, made = self._data.added(session)
+        if made is None:
+            return updates
+        t = texts(session.language)
+        done = joined(self._titles(t).get(made.adapter, made.adapter), made.report, t)
+        return {**updates, **self._goes_on(session, made.adapter, done)}
+
+    def _goes_on(self, session: Session, name: str, done: Safe) -> Updates:
         chosen = self._chosen(session, name, DEFAULT_PRESET)
-        return {**updates, **self._fill(session, name, DEFAULT_PRESET), **chosen, self._made: done}
+        return {**self._fill(session, name, DEFAULT_PRESET), **chosen, self._made: done}
 
     def _fill(self, session: Session, adapter: str | None, preset: str) -> Updates:
         try:

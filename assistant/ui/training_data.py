@@ -1,4 +1,4 @@
-"""The first step of the page Treino: bring a file, say what is what, read the report, make an adapter of it.
+"""The first step of the page Treino: bring a file, say what is what, read the report, give it to an adapter.
 
 Knows its widgets. Refuses to know how anything looks (`training_report`) and what a file holds (the service).
 What a visitor brought is kept by the service under the visitor's key: a reload shows the same, and every
@@ -16,6 +16,7 @@ import gradio as gr
 
 from assistant.errors import AssistantError
 from assistant.services.dataset_files import safe_stem
+from assistant.services.datasets import Adopted
 from assistant.services.intake import Intake
 from assistant.types import AdapterKind
 from assistant.ui import uploads
@@ -64,6 +65,13 @@ class DataStep:
             self._first = gr.HTML(apply_default_css=False, elem_id="data-first")
             self._report = gr.HTML(apply_default_css=False, elem_id="data-report")
             self._preview = gr.HTML(apply_default_css=False, elem_id="data-preview")
+            self._target = words.label(
+                gr.Dropdown(visible=False, elem_id="data-target", filterable=False),
+                label="data_target", info="data_target_hint",
+            )  # fmt: skip
+            with gr.Column(visible=False, elem_id="data-join") as self._joining:
+                self.join = gr.Button(variant="primary", elem_id="data-add")
+                self._joined = gr.HTML(apply_default_css=False, elem_id="data-add-refused")
             self._build_form()
 
     def _build_form(self) -> None:
@@ -95,6 +103,7 @@ class DataStep:
         self._remove.click(self._forget, [self._session], self.outputs, **quiet)
         said = [self._session, self._kind, *self._chosen]
         gr.on([w.input for w in said[1:]], self._choose, said, self.outputs, **reads)
+        self._target.input(self._aim, [self._session, self._target], self.outputs, **reads)
         gr.on([w.blur for w in self.typed[1:]], self._describe, self.typed, self.outputs, **reads)
 
     @property
@@ -107,7 +116,8 @@ class DataStep:
         """Every widget that an event of this step may change."""
         return [
             self._drop, self._hint, self._note, self._set, self._file, self._kind, self._columns, *self._chosen,
-            self._first, self._report, self._preview, self._form, self._title, self._name, self._template,
+            self._first, self._report, self._preview, self._target, self._joining, self.join, self._joined,
+            self._form, self._title, self._name, self._template,
             self.create, self._created,
         ]  # fmt: skip
 
@@ -130,6 +140,7 @@ class DataStep:
             self._hint: gr.update(visible=now is None),
             self._set: gr.update(visible=now is not None),
             self._created: "",
+            self._joined: "",
         }
         if now is None:
             return painted
@@ -146,9 +157,22 @@ class DataStep:
             self._first: first_rows(now, t),
             self._report: report_view(now.study, t),
             self._preview: preview_view(shown, t),
-            self._form: gr.update(visible=now.study is not None),
+            **self._target_painted(now, t),
+            self._form: gr.update(visible=now.study is not None and not now.choice.adapter),
             self._name: gr.update(placeholder=safe_stem(now.choice.title)),
             self.create: gr.update(interactive=now.ready),
+        }
+
+    def _target_painted(self, now: Intake, t: Texts) -> Updates:
+        """A new adapter, or one of its kind whose data it can be added to."""
+        titles = {a.name: a.title.get(t.language) for a in self._assistant.adapters.list()}
+        chosen, add_to = now.choice.adapter, {name: titles.get(name, name) for name in now.targets}
+        choices = [(t("data_target_new"), ""), *((t("data_target_add", title=w), name) for name, w in add_to.items())]
+        label = t("data_target_add", title=add_to.get(chosen, chosen))
+        return {
+            self._target: gr.update(choices=choices, value=chosen, visible=bool(add_to) and now.study is not None),
+            self._joining: gr.update(visible=now.study is not None and bool(chosen)),
+            self.join: gr.update(value=label, interactive=now.ready),
         }
 
     def _form_painted(self, now: Intake) -> Updates:
@@ -186,6 +210,15 @@ class DataStep:
                 self._intake.check_name(name.strip())
 
         return self._done(session, keep, at=self._created)
+
+    def _aim(self, session: Session, adapter: str | None) -> Updates:
+        return self._done(session, lambda: self._intake.aim(session.visitor, str(adapter or "")))
+
+    def added(self, session: Session) -> tuple[Updates, Adopted | None]:
+        """Add the rows to the chosen adapter; what the step shows then, and what came of it, None where refused."""
+        made: list[Adopted] = []
+        updates = self._done(session, lambda: made.append(self._intake.add(session.visitor)), at=self._joined)
+        return updates, next(iter(made), None)
 
     def made(self, session: Session, title: str, name: str, template: str) -> tuple[Updates, str]:
         """Create the adapter; what the step shows then, and the adapter's name, empty where it was refused."""

@@ -12,6 +12,7 @@ from typing import Any
 from assistant.services.forecast import Forecast
 from assistant.services.job_events import Event
 from assistant.services.job_files import Job, JobState
+from assistant.training.report import DataReport
 from assistant.ui import formats
 from assistant.ui.markup import Safe, join, scroll_box, tag
 from assistant.ui.texts import Texts
@@ -43,6 +44,15 @@ def step(number: int, t: Texts) -> Safe:
 def created(title: str, t: Texts) -> Safe:
     """An adapter was made of the data; the page goes on here."""
     return tag("p", "✓ ", t("adapter_created", title=title), class_="done wanted", role="status")
+
+
+def joined(title: str, report: DataReport, t: Texts) -> Safe:
+    """Rows were added to an adapter's data; how many, and how many were left out."""
+    split = report.split
+    added = split.train + split.validation
+    numbers = {"train": split.train, "validation": split.validation, "left": report.usable - added}
+    words = t("rows_joined", title=title, **{key: formats.number(value, t) for key, value in numbers.items()})
+    return tag("p", "✓ ", words, class_="done wanted", role="status")
 
 
 def forecast_lines(forecast: Forecast, t: Texts) -> Safe:

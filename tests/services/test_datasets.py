@@ -173,3 +173,148 @@ def test_tokens_are_counted_by_the_tokenizer_of_a_checkpoint(tiny_checkpoint):
     counter = token_counter(tiny_checkpoint)
     assert not counter.estimated and counter.count("ação") == 6, "one token a byte"
     assert token_counter(None).count("abcdefgh") == 2
+
+
+def rows_of(folder, names):
+    return [row for name in names for row in read_jsonl(folder / name, ("input", "output"))]
+
+
+def codes(report):
+    return {item.code: item.count for item in report.findings}
+
+
+@pytest.fixture
+def complaints(service, folder, tmp_path):
+    """An adapter of 200 rows: 160 to learn from, 20 to watch, 20 to judge."""
+    service.create(new("reclamacoes"), table(tmp_path / "a.csv"))
+    return folder / "reclamacoes"
+
+
+def more(path, *rows):
+    path.write_text("\n".join(["manifestação;setor", *rows]), "utf-8")
+    return path
+
+
+FRESH = [f"A luz da praça {place} número {i} queimou de novo ontem;{CLASSES[i % 4]}" for i, place in enumerate(PLACES)]
+
+
+def test_new_rows_are_held_against_what_is_trained_and_what_is_held_out(service, complaints, tmp_path):
+    trained = rows_of(complaints, ["data/train.jsonl"])
+    held = [*rows_of(complaints, ["data/validation.jsonl"]), *rows_of(complaints, ["data/test.jsonl"])]
+    other = next(label for label in CLASSES if label != trained[1]["output"])
+    file = more(
+        tmp_path / "mais.csv",
+        *FRESH,
+        f"{trained[0]['input']};{trained[0]['output']}",
+        f"{trained[1]['input']};{other}",
+        *(f"{row['input'].upper()};{row['output']}" for row in held[:3]),
+        f"{held[-1]['input']};Obras",
+        "O rio transbordou na ponte velha da cidade baixa;Defesa civil",
+    )
+    report = service.examine("reclamacoes", file)
+    found = codes(report)
+    assert found["known_rows"] == 1 and found["held_out_rows"] == 4 and found["known_contradictions"] == 1
+    assert found["new_class"] == 1 and report.ok
+    assert "few_rows" not in found and "rare_class" not in found, "a part need not be a whole set"
+    (torn,) = [item for item in report.findings if item.code == "known_contradictions"]
+    assert torn.lines == (13,) and f"«{trained[1]['output']}»" in torn.message.pt
+    made = service.adopt("reclamacoes", file)
+    recipe = read_recipe(complaints / "recipe.toml")
+    assert recipe.data.files == ("data/train.jsonl", "data/mais.jsonl")
+    added = rows_of(complaints, [p.relative_to(complaints) for p in made.files])
+    assert len(added) == 12, "ten, the contradiction, the new class"
+    inputs = {row["input"].lower() for row in added}
+    assert not inputs & {row["input"].lower() for row in held} and trained[0]["input"].lower() not in inputs
+    assert made.report.split.train + made.report.split.validation == 12 and made.report.split.test == 0
+    learnt = {row["input"] for row in rows_of(complaints, recipe.data.files)}
+    watched = {row["input"] for row in rows_of(complaints, recipe.data.validation)}
+    assert trained[1]["input"] in learnt and not learnt & watched, "what is near a trained row is not watched"
+
+
+def test_a_larger_table_that_was_exported_again_adds_only_what_is_new(service, complaints, tmp_path):
+    file = table(tmp_path / "de-novo.csv", 230)
+    made = service.adopt("reclamacoes", file)
+    assert codes(made.report)["known_rows"] == 160 and codes(made.report)["held_out_rows"] == 40
+    assert sum(len(path.read_text("utf-8").splitlines()) for path in made.files) == 30
+    with pytest.raises(DataError, match="Every row is there already") as caught:
+        service.adopt("reclamacoes", file)
+    assert "o adaptador já tem todas" in caught.value.text("pt")
+
+
+def test_a_group_that_is_held_out_takes_in_no_training_rows(service, folder, tmp_path):
+    def grouped(path, rows):
+        lines = [
+            f"Caso {n} na rua {PLACES[n % 10]} {n * 37} segue {word};{CLASSES[n % 4]};g{n % 20}" for n, word in rows
+        ]
+        path.write_text("\n".join(["manifestação;setor;grupo", *lines]), "utf-8")
+        return path
+
+    service.create(new("grupos"), grouped(tmp_path / "a.csv", [(n, "aberto") for n in range(100)]))
+    home = folder / "grupos"
+    held = {row["group"] for part in ("validation", "test") for row in read_jsonl(home / "data" / f"{part}.jsonl", ())}
+    made = service.adopt("grupos", grouped(tmp_path / "b.csv", [(n, "pendente mesmo") for n in range(200, 260)]))
+    added = [row for path in made.files for row in read_jsonl(path, ())]
+    assert codes(made.report)["held_out_groups"] == 3 * len(held) == 60 - len(added)
+    assert not held & {row["group"] for row in added}
+    assert [p.name for p in made.files] == ["b.jsonl"], "groups that are learnt from are not watched"
+
+
+def test_an_addition_is_undone_to_the_letter(service, folder, tmp_path):
+    before = snapshot(folder)
+    replies = folder / "restaurant-replies"
+    first = service.adopt("restaurant-replies", table(tmp_path / "a.csv"))
+    second = service.adopt("restaurant-replies", more(tmp_path / "b.csv", *FRESH))
+    files = service.files("restaurant-replies")
+    assert [(f.name, f.part, f.rows) for f in files if f.origin] == [
+        ("data/a.jsonl", "train", 180), ("data/b.jsonl", "train", 9), ("data/a-validation.jsonl", "validation", 20),
+        ("data/b-validation.jsonl", "validation", 1),
+    ]  # fmt: skip
+    assert [f.origin for f in files if f.name == "data/food.jsonl"] == [""] and files[-1].part == "test"
+    assert service.remove("restaurant-replies", "data/a-validation.jsonl") == (
+        "data/a.jsonl", "data/a-validation.jsonl",
+    )  # fmt: skip
+    assert not any(path.exists() for path in first.files) and all(path.exists() for path in second.files)
+    recipe = read_recipe(replies / "recipe.toml")
+    assert "data/a.jsonl" not in recipe.data.files and "data/b.jsonl" in recipe.data.files
+    assert recipe.data.source == "records", "there is an addition still"
+    service.remove("restaurant-replies", "data/b.jsonl")
+    assert snapshot(folder) == before
+    service.adopt("restaurant-replies", tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    "file", ["data/food.jsonl", "data/heldout.jsonl", "../legal-ner/card.toml", "", "data/x.jsonl"]
+)
+def test_what_nobody_added_is_not_removed(service, folder, tmp_path, file):
+    service.adopt("restaurant-replies", table(tmp_path / "a.csv"))
+    before = snapshot(folder)
+    with pytest.raises(DataError, match="was not added") as caught:
+        service.remove("restaurant-replies", file)
+    assert "não foi juntado" in caught.value.text("pt")
+    with pytest.raises(AdapterNotFound):
+        service.remove("nao-existe", file)
+    with pytest.raises(ConfigurationError):
+        service.files("../legal-ner")
+    assert snapshot(folder) == before
+
+
+def test_public_data_that_is_not_here_is_named_and_what_is_here_is_compared(service, folder, tmp_path):
+    rows = [
+        {
+            "text": f"Ana {i} citou a Lei {i * 7} em {PLACES[i % 10]}",
+            "entities": [{"label": "PESSOA", "text": f"Ana {i}"}],
+        }
+        for i in range(60)
+    ]
+    file = tmp_path / "e.jsonl"
+    file.write_text("\n".join(json.dumps(row) for row in rows), "utf-8")
+    (note,) = [i for i in service.examine("legal-ner", file).findings if i.code == "not_compared"]
+    assert "public:lener-br/train.conll, public:lener-br/dev.conll" in note.message.pt
+    (tmp_path / "dev.conll").write_text(
+        "Ana B-PESSOA\n3 I-PESSOA\ncitou O\na O\nLei O\n21 O\nem O\nDourados O\n", "utf-8"
+    )
+    public = {"lener-br/dev.conll": tmp_path / "dev.conll", "lener-br/train.conll": tmp_path / "dev.conll"}
+    with_public = DataSetService(AdapterRegistry(folder), lambda: token_counter(None), public.get)
+    found = codes(with_public.examine("legal-ner", file))
+    assert "not_compared" not in found and found["held_out_rows"] == 1
+    assert service.targets() == {"legal-ner": AdapterKind.EXTRACT, "restaurant-replies": AdapterKind.REPLY}

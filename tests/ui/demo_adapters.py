@@ -13,9 +13,10 @@ from typing import Any
 import tomlkit
 
 from assistant.engines.scripted import ScriptedEngine
-from assistant.errors import AdapterError
+from assistant.errors import AdapterError, AdapterNotFound
 from assistant.services.adapters import AdapterInfo, AdaptersService
-from assistant.stores.manifests import Manifest, sha256_of
+from assistant.services.judge_process import Judgement, JudgeState
+from assistant.stores.manifests import Manifest, Version, sha256_of
 from assistant.stores.registry import AdapterRegistry
 from assistant.types import AdapterKind
 
@@ -94,3 +95,27 @@ class DemoJudgement:
                 f"{name}@{number} is not to go live: worse.", pt=f"{name}@{number} foi julgada e não deve ser ativada."
             )
         self.overruled.append(anyway)
+
+
+@dataclass
+class DemoJudging:
+    """A judgement that a test moves on by setting `current`."""
+
+    registry: AdapterRegistry
+    current: Judgement | None = None
+
+    def candidates(self) -> list[Version]:
+        found = [v for name in self.registry.names() for v in self.registry.versions(name)]
+        return [v for v in reversed(found) if v.base == BASE]
+
+    def start(self, adapter: str, number: int) -> None:
+        if (adapter, number) not in [(v.adapter, v.number) for v in self.candidates()]:
+            raise AdapterNotFound(f"There is no version {number} of {adapter!r}.", pt=f"Não há {adapter!r} {number}.")
+        self.current = Judgement(adapter, number, JudgeState.RUNNING, "2025-11-20T10:00:00+00:00")
+
+    def stop(self) -> None:
+        if self.current is not None:
+            self.current = Judgement(self.current.adapter, self.current.number, JudgeState.STOPPED)
+
+    def now(self) -> Judgement | None:
+        return self.current

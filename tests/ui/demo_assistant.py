@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from demo_adapters import DemoJudgement, demo_adapters
+from demo_adapters import DemoJudgement, DemoJudging, demo_adapters
 
 from assistant.errors import AdapterNotFound, DocumentRefused, GenerationError
 from assistant.models.tokens import token_counter
@@ -352,10 +352,19 @@ class DemoAssistant:
         return Memory("gemma3-270m", "Gemma 3 270M (pretrained, Q4_K_M)", weights, Precision.GGUF, False, 707.3)
 
     @cached_property
+    def judging(self) -> DemoJudging:
+        """Judgements of the demo's versions, which a test moves on."""
+        return DemoJudging(self.adapters._registry)
+
+    @cached_property
+    def datasets(self) -> DataSetService:
+        """The real service over the demo's adapters."""
+        return DataSetService(self.adapters._registry, lambda: token_counter(None))
+
+    @cached_property
     def intake(self) -> IntakeService:
         """The real service; what it makes lies beside the demo's adapters."""
-        registry = self.adapters._registry
-        return IntakeService(DataSetService(registry, lambda: token_counter(None)), registry.folder / ".datasets")
+        return IntakeService(self.datasets, self.adapters._registry.folder / ".datasets")
 
     def doctor(self) -> Sequence[Check]:
         return (

@@ -312,6 +312,35 @@ def test_the_whole_way_from_a_file_to_live(page: Any, site: tuple[str, Path], tm
 
 @pytest.mark.browser
 @pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+def test_more_rows_join_an_adapter_and_are_taken_back(page: Any, site: tuple[str, Path], tmp_path: Path) -> None:
+    dropped(page, complaints(tmp_path / "ouvidoria.csv"))
+    page.wait_for_selector("#data-report section")
+    page.fill("#data-title input, #data-title textarea", "Reclamações por setor")
+    page.click("#data-create")
+    page.wait_for_selector("#training-made >> text=foi criado")
+    file = complaints(tmp_path / "mais.csv")
+    file.write_text(file.read_text("utf-8") + "\nO semáforo da avenida Brasil pisca em amarelo;Obras;N1", "utf-8")
+    page.wait_for_selector("#data-drop input[type=file]", state="attached")
+    dropped(page, file)
+    page.wait_for_selector("#data-report section")
+    page.click("#data-target input")
+    page.click("[role=option]:has-text('Juntar aos dados de «Reclamações por setor»')")
+    page.wait_for_selector("#data-report >> text=Linhas que o adaptador já tem no treino: 48")
+    assert not page.is_visible("#data-create")
+    page.click("#data-add")
+    page.wait_for_selector("#training-made >> text=Linhas para treino: 1; para validação: 0; de fora: 60")
+    page.wait_for_selector("#training-files >> text=juntado de mais.csv")
+    recipe = site[1] / "adapters" / "reclamacoes-por-setor" / "recipe.toml"
+    assert "data/mais.jsonl" in recipe.read_text("utf-8")
+    page.click("#training-files >> text=Retirar dos dados")
+    page.click("#training-files >> text=Sim, retirar")
+    page.wait_for_selector("#training-files-note >> text=Retirado dos dados")
+    assert "mais" not in recipe.read_text("utf-8")
+    assert page.is_disabled("#judge-start"), "there is no version yet"
+
+
+@pytest.mark.browser
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
 def test_what_cannot_be_used_is_said_and_nothing_is_sent_or_kept(
     page: Any, site: tuple[str, Path], tmp_path: Path
 ) -> None:

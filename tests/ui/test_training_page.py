@@ -115,3 +115,31 @@ def test_a_training_is_settled_started_watched_stopped_and_found_again_after_a_r
         " b.dataset.id = '../../etc'; b.click(); })()"
     )
     page.wait_for_selector("#training-note >> text=There is no job '../../etc'")
+
+
+@pytest.mark.browser
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+def test_a_version_is_judged_found_again_after_a_reload_and_put_live_with_a_reason(
+    open_page: Open, served: Any
+) -> None:
+    page = open_page()
+    page.click("button[role=tab]:has-text('Treino')")
+    page.wait_for_selector("#judge-start:not([disabled])")
+    page.click("#judge-version input")
+    page.click("[role=option]:has-text('Entidades jurídicas · 0001')")
+    page.wait_for_selector("#judge-found >> text=Pior que a versão ativa.")
+    page.click("#judge-start")
+    page.wait_for_selector("#judge-now >> text=Julgando Entidades jurídicas · 0001")
+    page.reload()
+    page.click("button[role=tab]:has-text('Treino')")
+    page.wait_for_selector("#judge-now >> text=Julgando Entidades jurídicas · 0001")
+    assert page.is_disabled("#judge-start")
+    page.click("#judge-stop")
+    page.wait_for_selector("#judge-now >> text=Julgamento parado")
+    page.click("#judge-live")
+    page.wait_for_selector("#judge-note >> text=não deve ser ativada")
+    page.fill("#judge-reason textarea, #judge-reason input", "o cliente pediu")
+    page.click("#judge-anyway")
+    page.wait_for_selector("#judge-note >> text=Versão 0001 no ar")
+    assert served.assistant.judgement.overruled == ["o cliente pediu"]
+    assert not page.is_visible("#judge-live")
