@@ -14,7 +14,10 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class FakeHub:
-    """Repositories by name: their files, and what their card says; `asked` are the addresses that were asked for."""
+    """Repositories by name: their files, and what their card says; `asked` are the addresses that were asked for.
+
+    While `gate` is clear, nothing is answered.
+    """
 
     def __init__(self) -> None:
         self.files: dict[str, dict[str, bytes]] = {}
@@ -23,12 +26,15 @@ class FakeHub:
         self.sent = 0  # bytes of files
         self.broken = False
         self.url = ""
+        self.gate = threading.Event()
+        self.gate.set()
 
     def add(self, name: str, files: dict[str, bytes], **card: Any) -> None:
         self.files[name], self.cards[name] = files, card
 
     def answer(self, path: str, wanted: str | None) -> tuple[int, dict[str, str], bytes]:
         self.asked.append(path)
+        self.gate.wait(60)
         if self.broken:
             return 503, {}, b""
         parts = unquote(urlsplit(path).path).strip("/").split("/")
@@ -72,6 +78,7 @@ def serving() -> Iterator[FakeHub]:
     hub.url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield hub
+    hub.gate.set()
     server.shutdown()
     server.server_close()
 

@@ -40,7 +40,8 @@ def look(name: str) -> Repository:
 
     with translated(name):
         found = HfApi().dataset_info(name, files_metadata=True, timeout=_TIMEOUT)
-    card: dict[str, Any] = found.card_data.to_dict() if found.card_data else {}
+    said: Any = found.card_data  # its library gives it no types
+    card: dict[str, Any] = dict(said.to_dict()) if said else {}
     licence = card.get("license") or [tag[8:] for tag in found.tags or () if tag.startswith("license:")]
     return Repository(
         name,
@@ -93,15 +94,20 @@ class _Remote(io.RawIOBase):
 
     def _fetch(self, start: int, count: int) -> bytes:
         """`count` bytes from `start`; what a server sends beyond them is not read."""
-        from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+        from huggingface_hub import utils
 
-        headers = {**build_hf_headers(), "range": f"bytes={start}-{start + count - 1}", "accept-encoding": "identity"}
+        tools: Any = utils  # public there, without types
+        headers = {
+            **tools.build_hf_headers(),
+            "range": f"bytes={start}-{start + count - 1}",
+            "accept-encoding": "identity",
+        }
         data = bytearray()
         with (
             translated(self._name),
-            get_session().stream("GET", self._url, headers=headers, timeout=_TIMEOUT) as response,
+            tools.get_session().stream("GET", self._url, headers=headers, timeout=_TIMEOUT) as response,
         ):
-            hf_raise_for_status(response)
+            tools.hf_raise_for_status(response)
             if start and response.status_code != 206:
                 raise ConnectionError("the server sends whole files only")
             for part in response.iter_bytes():

@@ -55,7 +55,7 @@ def choose(name: HubName, files: Sequence[HubFile], configs: object) -> Layout:
     if not data:
         raise _no_data(name, files)
     declared = _declared(configs)
-    if name.config and name.config not in (declared or {"default": None}):
+    if name.config and name.config not in (declared or ("default",)):
         raise _not_there(name, "configuration", "configuração", declared or ["default"], "@")
     if declared:
         config = name.config or _default(name, declared, configs)
@@ -110,7 +110,7 @@ def _default(name: HubName, declared: dict[str, Any], configs: object) -> str:
     listed = configs if isinstance(configs, list) else []
     marked = [str(item.get("config_name")) for item in listed if isinstance(item, dict) and item.get("default") is True]
     candidates = [*marked, "default", *(declared if len(declared) == 1 else ())]
-    found = next((config for config in candidates if config in declared), None)
+    found: str | None = next((config for config in candidates if config in declared), None)
     if found is None:
         raise _not_there(name, "configuration", "configuração", declared, "@")
     return found

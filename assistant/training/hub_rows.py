@@ -10,8 +10,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from datetime import date, datetime, time
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
@@ -82,8 +81,9 @@ def _head(file: IO[bytes], name: str, size: int) -> str:
 def _as_text(row: Fields) -> Fields:
     """A sentence in `tokens` with a tag for each in `ner_tags` as `text` and `entities`; any other row as it is."""
     tokens, tags = row.get("tokens"), row.get("ner_tags")
-    lists = isinstance(tokens, list) and isinstance(tags, list) and 0 < len(tokens) == len(tags)
-    if not lists or not all(isinstance(tag, str) and _TAG.fullmatch(tag) for tag in tags):
+    if not isinstance(tokens, list) or not isinstance(tags, list) or not 0 < len(tokens) == len(tags):
+        return row
+    if not all(isinstance(tag, str) and _TAG.fullmatch(tag) for tag in tags):
         return row
     rest = {key: value for key, value in row.items() if key not in ("tokens", "ner_tags")}
     return rest | _marked(TaggedSentence(tuple(map(str, tokens)), iob2(tags)))
@@ -112,7 +112,11 @@ def _parquet(file: IO[bytes], name: str) -> Iterator[Fields]:
         for batch in opened.iter_batches(batch_size=_BATCH, columns=columns, use_threads=False):
             for row in batch.to_pylist():
                 yield {key: named.get(key, _plain)(value) for key, value in row.items()}
-    except (pa.ArrowException, ValueError) as error:
+    except (
+        pa.ArrowException,
+        ValueError,
+        OSError,
+    ) as error:  # Arrow says OSError of broken pages; no disk is read here
         raise DataError(
             f"{name} is damaged and cannot be read as Parquet ({error}). Choose another data set or bring a file.",
             pt=f"{name} está danificado e não pode ser lido como Parquet. Escolha outro conjunto ou traga um arquivo.",
@@ -167,4 +171,6 @@ def _plain(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, (datetime, date, time)):
         return value.isoformat()
-    return str(value) if isinstance(value, (Decimal, timedelta)) else value
+    if isinstance(value, bytes):  # of a dictionary, say: no text
+        return None
+    return value if value is None or isinstance(value, (str, int)) else str(value)

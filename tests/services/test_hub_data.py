@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 from datetime import date
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
@@ -151,7 +152,7 @@ def test_every_plain_form_is_read(hub, service, name, data):
 
 def test_a_long_table_is_cut_at_a_whole_row(hub, service, monkeypatch):
     data = quoted(300)
-    for limit in range(6_000, 6_060, 7):
+    for limit in (6_000, 6_020, 6_040):
         monkeypatch.setattr("assistant.training.hub_rows.HEAD_BYTES", limit)
         hub.add("a/b", {"train.csv": data.encode()})
         list(service.bring_named(ANA, "a/b"))
@@ -204,6 +205,28 @@ def test_what_cannot_be_had_is_named_and_nothing_of_it_is_kept(hub, service, tmp
         list(service.bring_named(ANA, name))
     assert words in caught.value.text("pt") and not any(path.endswith((".py", ".pkl")) for path in hub.asked)
     assert kept(tmp_path) == before, "the data set that was there stays"
+
+
+def test_broken_pages_of_a_parquet_file_are_the_data_sets_fault_not_the_disks(hub, service, tmp_path):
+    data = bytearray(as_parquet(tmp_path / "x", rows(0, 400)))
+    data[4:900] = b"\xff" * 896
+    hub.add("a/b", {"train.parquet": bytes(data)})
+    with pytest.raises(DataError, match="damaged") as caught:
+        list(service.bring_named(ANA, "a/b"))
+    assert "danificado" in caught.value.text("pt") and kept(tmp_path) == []
+
+
+def test_values_that_json_has_no_form_for_are_written_out_or_left_empty(hub, service, tmp_path):
+    texts = pa.array([b"a", b"b"] * 30).dictionary_encode()
+    values = {
+        "texto": [f"O buraco {i} da rua segue aberto" for i in range(60)], "setor": ["Obras", "Luz"] * 30,
+        "n": [float("nan")] * 60, "d": [Decimal("1.50")] * 60, "b": texts, "s": [{"x": [date(2024, 1, 2)]}] * 60,
+    }  # fmt: skip
+    parquet.write_table(pa.table(values), tmp_path / "x")
+    hub.add("a/b", {"train.parquet": (tmp_path / "x").read_bytes()})
+    list(service.bring_named(ANA, "a/b"))
+    line = json.loads(service.state(ANA).path.read_text("utf-8").splitlines()[0])
+    assert line.get("b") is None and (line["n"], line["d"], line["s"]) == (None, "1.50", {"x": ["2024-01-02"]})
 
 
 def test_a_hub_that_breaks_off_half_way_or_is_stopped_leaves_nothing(hub, service, tmp_path):

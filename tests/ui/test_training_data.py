@@ -394,3 +394,31 @@ def test_the_page_for_newcomers_names_the_buttons_as_they_are() -> None:
     named = [re.sub(r"^\d ", "", words) for words in re.findall(r"\*\*(.+?)\*\*", section)]
     assert len(named) >= 15
     assert [words for words in named if words not in PT.words.values()] == []
+
+
+@pytest.mark.browser
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+def test_a_data_set_of_the_hub_is_stopped_and_then_brought_by_its_name(
+    page: Any, site: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = complaints(tmp_path / "x.csv").read_bytes()
+    with asking(monkeypatch) as hub:
+        hub.add("cidade/ouvidoria", {"train.csv": table}, license="cc-by-4.0")
+        hub.gate.clear()
+        page.fill("#data-hub-name :is(input, textarea)", "cidade/ouvidoria")
+        page.click("#data-hub-get")
+        page.wait_for_selector("#data-note >> text=Procurando hub:cidade/ouvidoria no hub")
+        page.click("#data-hub-stop")
+        page.wait_for_selector("#data-note >> text=A busca parou")
+        hub.gate.set()
+        page.wait_for_selector("#data-hub-stop", state="hidden")
+        assert list((site[1] / "var" / "datasets").glob("[!.]*")) == []
+        page.click("#data-hub-get")
+        page.wait_for_selector("#data-origin >> text=licença cc-by-4.0: 60 linhas.")
+        page.wait_for_selector("#data-report >> text=60 de 60 linhas têm entrada e saída")
+        asked = len(hub.asked)
+        page.reload()
+        page.wait_for_selector(".example")
+        page.click("button[role=tab]:has-text('Treino')")
+        page.wait_for_selector("#data-origin >> text=De hub:cidade/ouvidoria@default#train")
+        assert len(hub.asked) == asked, "a page that is opened asks nobody"
