@@ -56,7 +56,6 @@ class DataStep:
                 label="data_hub", info="data_hub_hint", placeholder="data_hub_example",
             )  # fmt: skip
             self._get = words.label(gr.Button(elem_id="data-hub-get", min_width=120, scale=0), value="data_hub_get")
-        self._stop = words.label(gr.Button(size="sm", visible=False, elem_id="data-hub-stop"), value="data_hub_stop")
         self._note = gr.HTML(apply_default_css=False, elem_id="data-note")
         with gr.Column(visible=False, elem_id="data-set") as self._set:
             with gr.Row(elem_id="data-file"):
@@ -101,8 +100,7 @@ class DataStep:
         self._drop.upload(self._bring, [self._session, self._drop], self.outputs, **reads)
         named = [self._session, self._name_there]
         gets: dict[str, Any] = {**quiet, "concurrency_id": "hub", "concurrency_limit": 4}  # nobody waits for another's
-        asked = gr.on([self._get.click, self._name_there.submit], self._bring_named, named, self.outputs, **gets)
-        self._stop.click(self._stopped, [self._session], self.outputs, cancels=[asked], **quiet)
+        gr.on([self._get.click, self._name_there.submit], self._bring_named, named, self.outputs, **gets)
         self._remove.click(self._forget, [self._session], self.outputs, **quiet)
         said = [self._session, self._kind, *self._chosen]
         gr.on([w.input for w in said[1:]], self._choose, said, self.outputs, **reads)
@@ -117,7 +115,7 @@ class DataStep:
     def outputs(self) -> list[Any]:
         """Every widget that an event of this step may change."""
         return [
-            self._drop, self._hint, self._by_name, self._stop, self._note, self._set, self._file, self._kind,
+            self._drop, self._hint, self._by_name, self._note, self._set, self._file, self._kind,
             self._columns, *self._chosen, self._first, self._report, self._preview, self._form, self._title,
             self._name, self._template, self.create, self._created,
         ]  # fmt: skip
@@ -140,7 +138,6 @@ class DataStep:
             self._drop: gr.update(value=None, visible=now is None),
             self._hint: gr.update(visible=now is None),
             self._by_name: gr.update(visible=now is None),
-            self._stop: gr.update(visible=False),
             self._set: gr.update(visible=now is not None),
             self._created: "",
         }
@@ -192,21 +189,11 @@ class DataStep:
             for step in self._intake.bring_named(session.visitor, str(name or "")):
                 key = "data_hub_rows" if step.rows else "data_hub_asking"
                 words = t(key, name=step.name, n=formats.number(step.rows, t))
-                yield {
-                    self._note: tag("p", words, class_="pending", role="status"),
-                    self._stop: gr.update(visible=True),
-                }
+                yield {self._note: tag("p", words, class_="pending", role="status")}
         except AssistantError as error:
-            yield {
-                self._note: tag("p", error.text(session.language), class_="failure", role="alert"),
-                self._stop: gr.update(visible=False),
-            }
+            yield {self._note: tag("p", error.text(session.language), class_="failure", role="alert")}
         else:
             yield self._painted(session, self.typed)
-
-    def _stopped(self, session: Session) -> Updates:
-        note = tag("p", texts(session.language)("data_hub_stopped"), class_="note", role="status")
-        return {**self._painted(session), self._note: note}
 
     def _forget(self, session: Session) -> Updates:
         return self._done(session, lambda: self._intake.drop(session.visitor))

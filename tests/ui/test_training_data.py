@@ -211,9 +211,9 @@ def test_a_data_set_of_the_hub_is_asked_for_by_its_name_and_shows_where_it_is_fr
         hub.add("cidade/x", {"train.jsonl": "".join(json.dumps(row) + "\n" for row in rows * 3).encode()}, license=EVIL)
         assert step._show(ANA)[step._by_name]["visible"] and hub.asked == [], "opening the page asks nobody"
         looking, *counting, shown = step._bring_named(ANA, "cidade/x")
-        assert "Procurando hub:cidade/x no hub" in looking[step._note] and looking[step._stop]["visible"]
+        assert "Procurando hub:cidade/x no hub" in looking[step._note]
         assert "hub:cidade/x@default#train: 500 linhas até agora" in counting[0][step._note]
-        assert shown[step._note] == "" and not shown[step._stop]["visible"]
+        assert shown[step._note] == ""
         assert shown[step._set]["visible"] and not shown[step._by_name]["visible"]
         line = shown[step._file]
         assert "De hub:cidade/x@default#train, versão 0123456789ab" in line and "600 linhas." in line
@@ -225,8 +225,7 @@ def test_a_data_set_of_the_hub_is_asked_for_by_its_name_and_shows_where_it_is_fr
         stopped = step._bring_named(ANA, "cidade/x")
         next(stopped)
         stopped.close()
-        shown = step._stopped(ANA)
-        assert "nada dela foi guardado" in shown[step._note] and not shown[step._set]["visible"]
+        assert step._show(ANA)[step._set]["visible"] is False, "a page that goes away leaves nothing"
 
 
 def test_a_name_that_is_none_and_a_machine_without_a_network_are_said_on_the_page(
@@ -234,7 +233,7 @@ def test_a_name_that_is_none_and_a_machine_without_a_network_are_said_on_the_pag
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     *_, shown = step._bring_named(ANA, "../../etc/passwd")
-    assert "não é o nome de um conjunto de dados" in shown[step._note] and not shown[step._stop]["visible"]
+    assert "não é o nome de um conjunto de dados" in shown[step._note]
     *_, shown = step._bring_named(ANA, "dono/nome")
     assert "dono/nome: não há rede" in shown[step._note] and "arquivo" in shown[step._note]
     *_, shown = step._bring_named(Session(ANA.visitor, "en"), None)
@@ -394,31 +393,3 @@ def test_the_page_for_newcomers_names_the_buttons_as_they_are() -> None:
     named = [re.sub(r"^\d ", "", words) for words in re.findall(r"\*\*(.+?)\*\*", section)]
     assert len(named) >= 15
     assert [words for words in named if words not in PT.words.values()] == []
-
-
-@pytest.mark.browser
-@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
-def test_a_data_set_of_the_hub_is_stopped_and_then_brought_by_its_name(
-    page: Any, site: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table = complaints(tmp_path / "x.csv").read_bytes()
-    with asking(monkeypatch) as hub:
-        hub.add("cidade/ouvidoria", {"train.csv": table}, license="cc-by-4.0")
-        hub.gate.clear()
-        page.fill("#data-hub-name :is(input, textarea)", "cidade/ouvidoria")
-        page.click("#data-hub-get")
-        page.wait_for_selector("#data-note >> text=Procurando hub:cidade/ouvidoria no hub")
-        page.click("#data-hub-stop")
-        page.wait_for_selector("#data-note >> text=A busca parou")
-        hub.gate.set()
-        page.wait_for_selector("#data-hub-stop", state="hidden")
-        assert list((site[1] / "var" / "datasets").glob("[!.]*")) == []
-        page.click("#data-hub-get")
-        page.wait_for_selector("#data-origin >> text=licença cc-by-4.0: 60 linhas.")
-        page.wait_for_selector("#data-report >> text=60 de 60 linhas têm entrada e saída")
-        asked = len(hub.asked)
-        page.reload()
-        page.wait_for_selector(".example")
-        page.click("button[role=tab]:has-text('Treino')")
-        page.wait_for_selector("#data-origin >> text=De hub:cidade/ouvidoria@default#train")
-        assert len(hub.asked) == asked, "a page that is opened asks nobody"
