@@ -164,6 +164,8 @@ def readable_report(record: dict[str, Any]) -> str:
         lines.append(f"{found['severity']}: {found['message']}{at}")
     for item in record["preview"]:
         lines.append(f"--- line {item['line']}\n{item['prompt']}>>>{item['completion']}")
+    if "origin" in record:
+        lines += [record["origin"]["words"], f"kept: {record['origin']['path']}"]
     lines += [f"written: {path}" for path in record.get("written", ())]
     return "\n".join(lines)
 

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from .conftest import ROOT
+from .fake_hub import COMMIT, serving
 from .test_command_line import run
 
 
@@ -62,3 +63,46 @@ def test_data_that_cannot_be_used_is_reported_and_ends_with_one(tmp_path):
     done = run(tmp_path, "dataset", str(tmp_path / "a.jsonl"))
     assert done.returncode == 1
     assert "error: Every output is the same ('b')" in done.stdout
+
+
+def test_a_data_set_of_the_hub_by_its_name(adapters, tmp_path):
+    """Over HTTP, from a hub on this machine that HF_ENDPOINT names."""
+    text = "A rua {} do bairro {} está sem luz há {} dias"
+    lines = [{"texto": text.format(i, i * 7, i), "setor": ("Obras", "Luz")[i % 2]} for i in range(100)]
+    train = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
+    with serving() as hub:
+        there = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0"}
+        hub.add("cidade/luz", {"train.jsonl": train, "luz.py": b"import os; os.abort()"}, license="mit")
+        new = ("--create", "luz", "--title", "Luz ou obras", "--json")
+        done = run(tmp_path, "dataset", "hub:cidade/luz#train", *new, **there)
+        assert done.returncode == 0, done.stderr
+        assert "asking the hub for hub:cidade/luz#train" in done.stderr
+        record = json.loads(done.stdout)
+        assert record["file"] == "luz-default-train.jsonl" and record["labels"] == {"Obras": 50, "Luz": 50}
+        origin = record["origin"]
+        assert (origin["commit"], origin["licence"], origin["rows"], origin["cut"]) == (COMMIT, "mit", 100, False)
+        file = tmp_path / "var" / "datasets"
+        assert origin["path"].startswith(str(file)) and len(list(file.rglob("*.jsonl"))) == 1
+        assert (
+            "# From hub:cidade/luz@default#train, commit 0123456789ab" in (adapters / "luz" / "recipe.toml").read_text()
+        )
+        shown = run(tmp_path, "dataset", "hub:cidade/luz", **there)
+        assert "From hub:cidade/luz@default#train, commit 0123456789ab" in shown.stdout and "kept: " in shown.stdout
+        hub.add("cidade/antigo", {"antigo.py": b"import os; os.abort()"})
+        refused = run(tmp_path, "dataset", "hub:cidade/antigo", **there)
+        assert refused.returncode == 1 and "only the loading script antigo.py" in refused.stderr
+        assert not any(path.endswith(".py") for path in hub.asked)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("hub:a/b", "The data set a/b cannot be had: there is no network"),
+        ("hub:../b", "'hub:../b' is no name of a data set on the hub"),
+        ("hub:https://huggingface.co/datasets/a/b", "no address and no path"),
+    ],
+)
+def test_without_a_network_or_a_name_nothing_is_kept(tmp_path, name, message):
+    done = run(tmp_path, "dataset", name, HF_HUB_OFFLINE="1")
+    assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
+    assert not list((tmp_path / "var").rglob("*.jsonl"))

@@ -20,13 +20,15 @@ from assistant.training.records import Record
 from assistant.training.report import DataReport
 
 
-def write_new(staged: Path, card: Card, parts: dict[str, tuple[Record, ...]], result: DataReport) -> None:
-    """A whole adapter folder, read again as everything else will read it."""
+def write_new(
+    staged: Path, card: Card, parts: dict[str, tuple[Record, ...]], result: DataReport, source: str = ""
+) -> None:
+    """A whole adapter folder, read again as everything else will read it; `source` says where the data is from."""
     (staged / "data").mkdir(parents=True)
     for part, records in parts.items():
         write_atomically(staged / "data" / f"{part}.jsonl", lines_of(records, card.kind))
     names = {part: f"data/{part}.jsonl" for part in parts}
-    write_atomically(staged / "recipe.toml", recipe_text(card.name, names, result))
+    write_atomically(staged / "recipe.toml", recipe_text(card.name, names, result, source))
     write_atomically(staged / "card.toml", card_text(card, result))
     read_recipe(staged / "recipe.toml")
     read_card(staged / "card.toml")

@@ -158,7 +158,7 @@ class DataSetService:
             self._registry.folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".staged-", dir=self._registry.folder) as staging:
                 staged = Path(staging) / new.name
-                write_new(staged, card, parts, result)
+                write_new(staged, card, parts, result, new.source)
                 place(staged, target)
         return Adopted(new.name, tuple(sorted((target / "data").iterdir())), result)
 

@@ -4,6 +4,7 @@ Keeps one for each visitor under `var/datasets/<key>/`, so that a reload or a re
 a file comes in whole or not at all. Refuses to judge what is in it: `datasets` reads and reports.
 
     file/<its name>     as it came (of a brat pair: a folder)
+    origin.json         where it is from, of a data set of the hub
     choice.json         what was said of it, written last
 """
 
@@ -17,14 +18,15 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from assistant.errors import ConfigurationError, DataError
 from assistant.services.dataset_files import written
 from assistant.services.datasets import Adopted, DataSetService
+from assistant.services.hub_data import Fetching, Origin, fetch, read_origin
 from assistant.services.intake_files import copied
 from assistant.stores.manifests import NO_TEXT, Localized, write_atomically
 from assistant.training.columns import Columns, columns_of
@@ -57,7 +59,7 @@ class Choice:
 class Intake:
     """A data set as it stands: `study` is None while columns have to be named, or where `problem` says why.
 
-    `targets` are the adapters of its kind, whose data it can be added to.
+    `targets` are the adapters of its kind, whose data it can be added to; `origin` is None of what came as a file.
     """
 
     path: Path
@@ -68,6 +70,7 @@ class Intake:
     study: Study | None = None
     problem: Localized = NO_TEXT
     targets: tuple[str, ...] = ()
+    origin: Origin | None = None
 
     @property
     def ready(self) -> bool:
@@ -93,19 +96,46 @@ class IntakeService:
         Raises `DataError` for what cannot be read; nothing of it is kept then, and the earlier one stays.
         """
         place = self._place(owner)
+        with self._staged(place) as staged:
+            self._begin(staged, copied(files, staged / "file"))
+
+    def bring_named(self, owner: str, name: str) -> Iterator[Fetching]:
+        """The same with a data set of the hub, by its name; tells how far it is. Who stops asking, cancels it.
+
+        Raises `DataError` for what is no name or cannot be had, among them every name where there is no network.
+        """
+        place = self._place(owner)
+        with self._staged(place) as staged:
+            self._begin(staged, (yield from fetch(name, staged)))
+            if origin := read_origin(staged):  # the last chance to stop: nothing has changed yet
+                yield Fetching(str(origin.name), origin.rows)
+
+    def fetched(self, name: str) -> Generator[Fetching, None, Path]:
+        """A data set of the hub for who has no page: the file, kept like those of visitors, its origin beside it."""
+        place = self._place(f"hub {name}")
+        with self._staged(place) as staged:
+            path = yield from fetch(name, staged)
+        return place / path.relative_to(staged)
+
+    @contextmanager
+    def _staged(self, place: Path) -> Iterator[Path]:
+        """A folder that takes the place of `place` once it is whole, and is gone where it does not come to that."""
         with written(place):
             self._folder.mkdir(parents=True, exist_ok=True)
             self._sweep()
             with tempfile.TemporaryDirectory(prefix=".staged-", dir=self._folder) as staging:
                 staged = Path(staging) / "set"
-                path = copied(files, staged / "file")
-                columns = columns_of(path)
-                found = read_records(path, columns.proposed) if columns.plain else None
-                self._write(staged, Choice(_likely(found), columns.proposed))
+                yield staged
                 with self._lock:
                     if place.exists():
                         os.rename(place, Path(staging) / "before")
                     os.rename(staged, place)
+
+    def _begin(self, staged: Path, path: Path) -> None:
+        """Read what came, once, and say of it what is plain."""
+        columns = columns_of(path)
+        found = read_records(path, columns.proposed) if columns.plain else None
+        self._write(staged, Choice(_likely(found), columns.proposed))
 
     def state(self, owner: str) -> Intake | None:
         """What this visitor brought, with its report; None where there is nothing. Who looks, keeps it."""
@@ -195,7 +225,7 @@ class IntakeService:
         Raises `DataError` for data that cannot be used, `ConfigurationError` for a name or words that will not do.
         """
         now = self._named(self._there(owner))
-        made = self._datasets.create(_new(now.choice, now.template), now.path, now.choice.mapping)
+        made = self._datasets.create(_new(now.choice, now.template, now.origin), now.path, now.choice.mapping)
         self.drop(owner)
         return made
 
@@ -280,9 +310,10 @@ class IntakeService:
                         shutil.rmtree(path, ignore_errors=True)
 
 
-def _new(choice: Choice, template: str) -> NewAdapter:
+def _new(choice: Choice, template: str, origin: Origin | None = None) -> NewAdapter:
     words = Localized(choice.title.strip(), choice.title.strip())
-    return NewAdapter(choice.name.strip(), choice.kind, words, words, template)
+    source = origin.words.en if origin else ""
+    return NewAdapter(choice.name.strip(), choice.kind, words, words, template, source)
 
 
 def _likely(found: RecordSet | None) -> AdapterKind:
@@ -299,7 +330,7 @@ def _said(place: Path) -> Intake | None:
         size = sum(file.stat().st_size for file in ([path] if path.is_file() else path.iterdir()))
     except (OSError, ValueError, KeyError, TypeError, StopIteration):
         return None
-    return Intake(path, size, Columns(), choice)
+    return Intake(path, size, Columns(), choice, origin=read_origin(place))
 
 
 def _gone() -> DataError:

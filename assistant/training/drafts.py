@@ -35,13 +35,17 @@ _TEMPLATES = {
 
 @dataclass(frozen=True, slots=True)
 class NewAdapter:
-    """What a person says of an adapter to be; without a template the usual one of its kind."""
+    """What a person says of an adapter to be; without a template the usual one of its kind.
+
+    `source` is one line on where the data is from, for its recipe.
+    """
 
     name: str
     kind: AdapterKind
     title: Localized
     description: Localized
     template: str | None = None
+    source: str = ""
 
 
 def proposed_template(kind: AdapterKind, found: RecordSet) -> str:
@@ -97,10 +101,12 @@ def card_text(card: Card, report: DataReport) -> str:
     return tomlkit.dumps(document)
 
 
-def recipe_text(name: str, parts: dict[str, str], report: DataReport) -> str:
+def recipe_text(name: str, parts: dict[str, str], report: DataReport, source: str = "") -> str:
     """recipe.toml; `parts` names the file of "train" and, where there are such, of "validation" and "test"."""
     document = tomlkit.document()
     document.add(tomlkit.comment(f"How to train this adapter again: python -m assistant train {name}"))
+    if source:
+        document.add(tomlkit.comment(one_line(source)))
     split = report.split
     units = "whole groups stay together" if split.by_group else "equal and nearly equal inputs stay together"
     document.add(tomlkit.comment(f"Split with seed {split.seed}, share {split.share:g}, {split.units} units; {units}"))

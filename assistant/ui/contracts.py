@@ -19,6 +19,7 @@ from assistant.services.datasets import Adopted
 from assistant.services.export import Order
 from assistant.services.export_process import Event as ExportEvent
 from assistant.services.forecast import Forecast
+from assistant.services.hub_data import Fetching
 from assistant.services.ingestion import Progress
 from assistant.services.intake import Intake
 from assistant.services.job_events import Event as JobEvent
@@ -171,6 +172,10 @@ class Intakes(Protocol):
 
     def bring(self, owner: str, files: Sequence[Path]) -> None:
         """Take a file, or the parts of a brat set; whole or not at all."""
+        ...
+
+    def bring_named(self, owner: str, name: str) -> Iterator[Fetching]:
+        """Take a data set of the hub by its name, telling how far it is; whole or not at all."""
         ...
 
     def state(self, owner: str) -> Intake | None:

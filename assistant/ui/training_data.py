@@ -19,7 +19,7 @@ from assistant.services.dataset_files import safe_stem
 from assistant.services.datasets import Adopted
 from assistant.services.intake import Intake
 from assistant.types import AdapterKind
-from assistant.ui import uploads
+from assistant.ui import formats, uploads
 from assistant.ui.contracts import Assistant, Intakes
 from assistant.ui.markup import Safe, tag
 from assistant.ui.session import Session
@@ -51,6 +51,12 @@ class DataStep:
         self._drop = gr.File(file_count="multiple", elem_id="data-drop", height=112)
         words.label(self._drop, label="data_drop")
         self._hint = words.follow(gr.HTML(apply_default_css=False, elem_id="data-hint"), hint)
+        with gr.Row(elem_id="data-hub", equal_height=True) as self._by_name:
+            self._name_there = words.label(
+                gr.Textbox(elem_id="data-hub-name", max_lines=1, scale=4, placeholder="owner/name@config#train"),
+                label="data_hub", info="data_hub_hint", placeholder="data_hub_example",
+            )  # fmt: skip
+            self._get = words.label(gr.Button(elem_id="data-hub-get", min_width=120, scale=0), value="data_hub_get")
         self._note = gr.HTML(apply_default_css=False, elem_id="data-note")
         with gr.Column(visible=False, elem_id="data-set") as self._set:
             with gr.Row(elem_id="data-file"):
@@ -100,6 +106,9 @@ class DataStep:
         # a switch of the language changes the heading, and with it everything is painted anew
         gr.on([tab.select, self._head.change], self._show, [self._session], self.outputs, **reads)
         self._drop.upload(self._bring, [self._session, self._drop], self.outputs, **reads)
+        named = [self._session, self._name_there]
+        gets: dict[str, Any] = {**quiet, "concurrency_id": "hub", "concurrency_limit": 4}  # nobody waits for another's
+        gr.on([self._get.click, self._name_there.submit], self._bring_named, named, self.outputs, **gets)
         self._remove.click(self._forget, [self._session], self.outputs, **quiet)
         said = [self._session, self._kind, *self._chosen]
         gr.on([w.input for w in said[1:]], self._choose, said, self.outputs, **reads)
@@ -115,9 +124,9 @@ class DataStep:
     def outputs(self) -> list[Any]:
         """Every widget that an event of this step may change."""
         return [
-            self._drop, self._hint, self._note, self._set, self._file, self._kind, self._columns, *self._chosen,
-            self._first, self._report, self._preview, self._target, self._joining, self.join, self._joined,
-            self._form, self._title, self._name, self._template,
+            self._drop, self._hint, self._by_name, self._note, self._set, self._file, self._kind, self._columns,
+            *self._chosen, self._first, self._report, self._preview, self._target, self._joining, self.join,
+            self._joined, self._form, self._title, self._name, self._template,
             self.create, self._created,
         ]  # fmt: skip
 
@@ -138,6 +147,7 @@ class DataStep:
             self._note: "",
             self._drop: gr.update(value=None, visible=now is None),
             self._hint: gr.update(visible=now is None),
+            self._by_name: gr.update(visible=now is None),
             self._set: gr.update(visible=now is not None),
             self._created: "",
             self._joined: "",
@@ -195,6 +205,19 @@ class DataStep:
             yield self._done(session, lambda: self._intake.bring(session.visitor, files), self.typed)
         finally:
             uploads.forget(files)
+
+    def _bring_named(self, session: Session, name: str) -> Iterator[Updates]:
+        """A data set of the hub; the rows are told as they come."""
+        t = texts(session.language)
+        try:
+            for step in self._intake.bring_named(session.visitor, str(name or "")):
+                key = "data_hub_rows" if step.rows else "data_hub_asking"
+                words = t(key, name=step.name, n=formats.number(step.rows, t))
+                yield {self._note: tag("p", words, class_="pending", role="status")}
+        except AssistantError as error:
+            yield {self._note: tag("p", error.text(session.language), class_="failure", role="alert")}
+        else:
+            yield self._painted(session, self.typed)
 
     def _forget(self, session: Session) -> Updates:
         return self._done(session, lambda: self._intake.drop(session.visitor))

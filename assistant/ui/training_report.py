@@ -28,6 +28,7 @@ def file_line(now: Intake, t: Texts) -> Safe:
     about = " · ".join(filter(None, (form.upper(), formats.size(now.size, t))))
     return join(
         tag("p", tag("strong", now.path.name), " ", tag("span", about, class_="quiet"), class_="file-line"),
+        tag("p", now.origin.words.get(t.language), class_="quiet", id="data-origin") if now.origin else None,
         tag("p", now.problem.get(t.language), class_="failure", role="alert") if now.problem else None,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import pickle
 import re
@@ -32,6 +33,7 @@ from assistant.ui.texts import texts
 from assistant.ui.training_data import DataStep
 from assistant.ui.training_report import file_line, first_rows, preview_view, report_view
 from assistant.ui.words import Words
+from tests.fake_hub import asking
 
 PT, EN = texts("pt"), texts("en")
 EVIL = "<script>alert(1)</script>"
@@ -198,6 +200,45 @@ def test_uploads_land_in_a_folder_of_this_process(monkeypatch: pytest.MonkeyPatc
     assert not orphan.exists()
     uploads.own_folder()
     assert os.environ["GRADIO_TEMP_DIR"] == str(folder)
+
+
+def test_a_data_set_of_the_hub_is_asked_for_by_its_name_and_shows_where_it_is_from(
+    step: DataStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"texto": COMPLAINTS["Obras"].format(street=s, n=n), "setor": EVIL} for s in STREETS for n in range(3)]
+    rows += [{"texto": COMPLAINTS["Saúde"].format(street=s, n=n), "setor": "Saúde"} for s in STREETS for n in range(17)]
+    with asking(monkeypatch) as hub:
+        hub.add("cidade/x", {"train.jsonl": "".join(json.dumps(row) + "\n" for row in rows * 3).encode()}, license=EVIL)
+        assert step._show(ANA)[step._by_name]["visible"] and hub.asked == [], "opening the page asks nobody"
+        looking, *counting, shown = step._bring_named(ANA, "cidade/x")
+        assert "Procurando hub:cidade/x no hub" in looking[step._note]
+        assert "hub:cidade/x@default#train: 500 linhas até agora" in counting[0][step._note]
+        assert shown[step._note] == ""
+        assert shown[step._set]["visible"] and not shown[step._by_name]["visible"]
+        line = shown[step._file]
+        assert "De hub:cidade/x@default#train, versão 0123456789ab" in line and "600 linhas." in line
+        assert "&lt;script&gt;" in line and "<script>" not in line + shown[step._report] + shown[step._first]
+        english = step._show(Session(ANA.visitor, "en"))
+        assert "From hub:cidade/x@default#train, commit 0123456789ab" in english[step._file]
+        shown = step._forget(ANA)
+        assert shown[step._by_name]["visible"]
+        stopped = step._bring_named(ANA, "cidade/x")
+        next(stopped)
+        stopped.close()
+        assert step._show(ANA)[step._set]["visible"] is False, "a page that goes away leaves nothing"
+
+
+def test_a_name_that_is_none_and_a_machine_without_a_network_are_said_on_the_page(
+    step: DataStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    *_, shown = step._bring_named(ANA, "../../etc/passwd")
+    assert "não é o nome de um conjunto de dados" in shown[step._note]
+    *_, shown = step._bring_named(ANA, "dono/nome")
+    assert "dono/nome: não há rede" in shown[step._note] and "arquivo" in shown[step._note]
+    *_, shown = step._bring_named(Session(ANA.visitor, "en"), None)
+    assert "is no name of a data set" in shown[step._note].replace("&#x27;", "'")
+    assert step._show(ANA)[step._set]["visible"] is False
 
 
 @pytest.fixture
