@@ -183,9 +183,13 @@ class TokenDelta:
 
 @dataclass(frozen=True, slots=True)
 class Redrafting:
-    """Event: the text shown so far is a draft that leaves out these words; another one may take its place."""
+    """Event: the text shown so far is a draft that another one may take the place of.
+
+    It leaves out the words `missing`; `off_tone`: it thanks for a complaint, or the like.
+    """
 
     missing: tuple[str, ...]
+    off_tone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

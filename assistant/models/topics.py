@@ -10,22 +10,22 @@ same characters. Refuses to know engines and where the counts lie.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from assistant.models.prompt_format import NO_TOPICS
+from assistant.models.tone import Tones
+from assistant.models.words import stem, stems
 
 EXPECTED = 0.5  # share from which a word of the text counts as one that a reply takes up
 TOLD = 0.25  # share from which a word that a training reply did take up was no accident
 
-_WORD = re.compile(r"[^\W\d_]{3,}")
 _SENTENCE = re.compile(r"[.!?;:\n]+")
-_STEM = 5  # letters: enough for Portuguese inflection
 _PRIOR = 2.0  # pairs that a word's share starts from, with the mean of all words
 _FEWEST = 2  # texts that must hold a word for its share to be kept
 
+NO_TONES = Tones({}, {})
 Pairs = Sequence[tuple[str, str]]  # text, reply
 
 
@@ -42,43 +42,47 @@ class Topics:
     taken_up_rare: float
     from_text: Mapping[str, float]
     from_text_rare: float
+    tones: Tones = NO_TONES
 
     @classmethod
     def learn(cls, pairs: Pairs) -> Topics:
         """Count over (text, reply) pairs."""
-        stems = [(_stems(text).keys(), _stems(reply).keys()) for text, reply in pairs]
-        taken, rare = _shares(stems)
-        held, rare_held = _shares([(reply, text) for text, reply in stems])
-        return cls(taken, rare, held, rare_held)
+        found = [(stems(text).keys(), stems(reply).keys()) for text, reply in pairs]
+        taken, rare = _shares(found)
+        held, rare_held = _shares([(reply, text) for text, reply in found])
+        return cls(taken, rare, held, rare_held, Tones.learn(pairs))
 
     def expected(self, text: str) -> tuple[str, ...]:
         """The words of the text that replies take up, as it writes them, in their order."""
-        return tuple(word for stem, word in _stems(text).items() if self._taken_up(stem) >= EXPECTED)
+        return tuple(word for stem, word in stems(text).items() if self._taken_up(stem) >= EXPECTED)
 
     def missing(self, reply: str, text: str) -> tuple[str, ...]:
         """The expected words of the text that this reply does not take up."""
-        said = _stems(reply)
-        return tuple(word for word in self.expected(text) if _stem(word) not in said)
+        said = stems(reply)
+        return tuple(word for word in self.expected(text) if stem(word) not in said)
 
-    def outline(self, text: str, reply: str | None = None) -> str:
-        """The words that a prompt lists, those of one sentence together: "demora, garçom; frango, peixe", or "nenhum".
+    def outline(self, text: str, reply: str | None = None, tones: Sequence[str] | None = None) -> str:
+        """What a prompt lists: tones, then words, those of one sentence together.
 
-        Of a text alone the expected ones; of a training pair those that its reply did take up, so that the model
-        learns to take up whatever is listed.
+        As in "desculpas: demora, garçom; frango, peixe"; "nenhum" where no word is listed. Of a text alone the expected
+        words; of a training pair those that its reply did take up, so that the model learns to take up whatever
+        is listed. `tones` where they are not to be foretold.
         """
-        said = None if reply is None else _stems(reply)
+        said = None if reply is None else stems(reply)
         known: set[str] = set()
         parts = []
         for sentence in _SENTENCE.split(text):
-            words = {stem: word for stem, word in _stems(sentence).items() if stem not in known}
+            words = {key: word for key, word in stems(sentence).items() if key not in known}
             known |= words.keys()
-            kept = [word.lower() for stem, word in words.items() if self._listed(stem, said)]
+            kept = [word.lower() for key, word in words.items() if self._listed(key, said)]
             parts += [", ".join(kept)] if kept else []
-        return "; ".join(parts) or NO_TOPICS
+        heard = ", ".join(self.tones.of(text) if tones is None else tones)
+        listed = "; ".join(parts) or NO_TOPICS
+        return f"{heard}: {listed}" if heard else listed
 
     def fit(self, reply: str, text: str) -> float:
         """How well a reply fits its text, 0 to 1: the F1 of what it takes up and of what it has from there."""
-        said, known = _stems(reply).keys(), _stems(text).keys()
+        said, known = stems(reply).keys(), stems(text).keys()
         recall = _part({stem: self._taken_up(stem) for stem in known}, said)
         precision = _part({stem: self.from_text.get(stem, self.from_text_rare) for stem in said}, known)
         return 2 * recall * precision / (recall + precision) if recall + precision else 0.0
@@ -92,37 +96,24 @@ class Topics:
         return self.taken_up.get(stem, self.taken_up_rare)
 
 
-def _stems(text: str) -> dict[str, str]:
-    """Stem to the first word that has it."""
-    found: dict[str, str] = {}
-    for word in _WORD.findall(text):
-        found.setdefault(_stem(word), word)
-    return found
-
-
-def _stem(word: str) -> str:
-    plain = unicodedata.normalize("NFD", word.lower())
-    return "".join(letter for letter in plain if not unicodedata.combining(letter))[:_STEM]
-
-
 def _shares(pairs: Sequence[tuple[Collection[str], Collection[str]]]) -> tuple[dict[str, float], float]:
     """For each stem of the first side how much oftener the second has it, too, and that share for stems seen once."""
-    seen = Counter(stem for first, _ in pairs for stem in first)
-    other = Counter(stem for _, second in pairs for stem in second)
-    both = Counter(stem for first, second in pairs for stem in set(first) & set(second))
+    seen = Counter(word for first, _ in pairs for word in first)
+    other = Counter(word for _, second in pairs for word in second)
+    both = Counter(word for first, second in pairs for word in set(first) & set(second))
     if not seen:
         return {}, 0.0
     mean = both.total() / seen.total()
-    once = [stem for stem, count in seen.items() if count == 1]
-    rare = sum(both[stem] for stem in once) / len(once) if once else mean
+    once = [word for word, count in seen.items() if count == 1]
+    rare = sum(both[word] for word in once) / len(once) if once else mean
     shares = {}
-    for stem, count in sorted(seen.items()):
+    for word, count in sorted(seen.items()):
         if count >= _FEWEST:
-            without = (other[stem] - both[stem]) / max(1, len(pairs) - count)
-            shares[stem] = round(max(0.0, (both[stem] + _PRIOR * mean) / (count + _PRIOR) - without), 2)
+            without = (other[word] - both[word]) / max(1, len(pairs) - count)
+            shares[word] = round(max(0.0, (both[word] + _PRIOR * mean) / (count + _PRIOR) - without), 2)
     return shares, round(rare, 2)
 
 
 def _part(shares: Mapping[str, float], kept: Iterable[str]) -> float:
     whole = sum(shares.values())
-    return sum(shares.get(stem, 0.0) for stem in set(kept)) / whole if whole else 1.0
+    return sum(shares.get(word, 0.0) for word in set(kept)) / whole if whole else 1.0

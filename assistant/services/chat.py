@@ -26,7 +26,7 @@ from assistant.models.prompt_format import ABSTENTION
 from assistant.routing.router import Pin
 from assistant.services.adapters import AdaptersService
 from assistant.services.completion import Completion
-from assistant.services.drafts import FURTHER, best, lacking, topics_of
+from assistant.services.drafts import FURTHER, best, faults, topics_of
 from assistant.services.few_shot import Answerer, FewShot
 from assistant.services.request import AUTOMATIC, NO_ADAPTER, AskRequest, Run
 from assistant.types import (
@@ -36,7 +36,6 @@ from assistant.types import (
     Event,
     Outcome,
     Passage,
-    Redrafting,
     Retrieved,
     Route,
     Routed,
@@ -235,8 +234,8 @@ class ChatService:
             output += item
             yield run.shown(item)
         topics = None if isinstance(live, FewShot) else topics_of(live.version)
-        if topics and not run.cancel.is_set() and (missing := lacking(output, run.request.question, topics)):
-            yield Redrafting(missing)
+        if topics and not run.cancel.is_set() and (found := faults(output, run.request.question, topics)):
+            yield found
             output = best(output, run.request.question, topics, self._further(run, live))
         text, dropped = keep_honest(output, run.request.question)
         yield Answered(run.answer(text, Outcome.REPLIED, dropped=dropped))

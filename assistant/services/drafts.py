@@ -16,11 +16,14 @@ from pathlib import Path
 from assistant.errors import AdapterBroken
 from assistant.generation.verification import keep_honest
 from assistant.models.prompt_format import NO_TOPICS
+from assistant.models.tone import Tones
 from assistant.models.topics import Topics
 from assistant.services.residence import stamp
 from assistant.stores.manifests import Version, write_atomically
+from assistant.types import Redrafting
 
 FURTHER = 4  # drafts after the first; docs/results.md has what each one adds
+TOLERATED = 0  # words that a draft may leave out
 TEMPERATURE = 0.7  # of the further drafts, where the visitor's own is lower
 
 TOPICS_FILE = "topics.json"
@@ -47,7 +50,7 @@ def best(first: str, text: str, topics: Topics, further: Iterable[str]) -> str:
     """The first draft, or a later one that fits the text better; takes no more drafts than needed."""
     chosen = first
     drafts = iter(further)
-    while lacking(chosen, text, topics):
+    while faults(chosen, text, topics):
         draft = next(drafts, None)
         if draft is None:
             break
@@ -56,22 +59,25 @@ def best(first: str, text: str, topics: Topics, further: Iterable[str]) -> str:
     return chosen
 
 
-def lacking(draft: str, text: str, topics: Topics) -> tuple[str, ...]:
-    """The words of the text that a draft should take up and, as a visitor would see it, does not."""
-    return topics.missing(keep_honest(draft, text)[0], text)
+def faults(draft: str, text: str, topics: Topics) -> Redrafting | None:
+    """Why another draft is worth its time; None where this one, as a visitor would see it, will do."""
+    kept, _ = keep_honest(draft, text)
+    missing, off_tone = topics.missing(kept, text), topics.tones.misplaced(kept, text) > 0
+    return Redrafting(missing, off_tone) if off_tone or len(missing) > TOLERATED else None
 
 
 def _worth(draft: str, text: str, topics: Topics) -> tuple[int, float]:
-    """Fewer promises and inventions first, then the fit."""
+    """No promises, inventions and tones out of place first, then the fit."""
     kept, removed = keep_honest(draft, text)
-    return -removed, topics.fit(kept, text)
+    return -removed - topics.tones.misplaced(kept, text), topics.fit(kept, text)
 
 
 @lru_cache(maxsize=16)
 def _read(file: Path, written: tuple[int, int]) -> Topics:
     try:
-        return Topics(**json.loads(file.read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        raw = json.loads(file.read_text("utf-8"))
+        return Topics(**raw | {"tones": Tones(**raw["tones"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise AdapterBroken(
             f"{file} cannot be read ({error}). Restore it or train the adapter again.",
             pt=f"{file} não pode ser lido. Restaure o arquivo ou treine o adaptador de novo.",

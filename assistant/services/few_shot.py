@@ -88,7 +88,7 @@ def choose(card: Card, examples: Sequence[Example]) -> list[Shot]:
     shown: set[str] = set()
     while left and len(chosen) < SHOTS:
         best = max(left, key=lambda e: len(_forms(card, e) - shown))  # the first drawn of equals
-        prompt = fill(card.template, text=best.text) if card.kind is AdapterKind.REPLY else best.prompt
+        prompt = fill(card.template, text=best.text) if best.text else best.prompt
         chosen[best.completion] = prompt, best.completion.strip()
         shown |= _forms(card, best)
         left = [e for e in left if e.completion not in chosen]

@@ -97,7 +97,8 @@ class TrainingService:
         else:
             examples, held_out = split(examples, _VALIDATION_SHARE, seed)
         topics = learned_topics(card, examples)
-        shown, watched = (outlined(card, part, topics) for part in (examples, held_out[:_MAX_VALIDATION]))
+        shown = outlined(card, examples, topics, seen=True)
+        watched = outlined(card, held_out[:_MAX_VALIDATION], topics)
         return TrainingData(tuple(shown), tuple(watched), topics)
 
     def at_hand(self, name: str) -> list[Example]:

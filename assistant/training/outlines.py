@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from assistant.models.prompt_format import TOPICS_FIELD, fill
+from assistant.models.tone import Tones
 from assistant.models.topics import Topics
 from assistant.stores.manifests import Card
 from assistant.training.dataset import Example
@@ -27,11 +28,16 @@ def learned_topics(card: Card, examples: Sequence[Example]) -> Topics | None:
     return Topics.learn([(e.text, e.completion) for e in examples])
 
 
-def outlined(card: Card, examples: Sequence[Example], topics: Topics | None) -> list[Example]:
-    """The examples with the words that their replies take up, where the card's template lists them."""
+def outlined(card: Card, examples: Sequence[Example], topics: Topics | None, *, seen: bool = False) -> list[Example]:
+    """The examples with tones, and the words that their replies take up, where the card's template lists them.
+
+    `seen`: the topics were learned from these very examples, so that their tones are foretold by others.
+    """
     if topics is None or TOPICS_FIELD not in card.template:
         return list(examples)
+    pairs = [(e.text, e.completion) for e in examples]
+    tones = Tones.foretold(pairs) if seen else [topics.tones.of(text) for text, _ in pairs]
     return [
-        replace(e, prompt=fill(card.template, text=e.text, topics=topics.outline(e.text, e.completion)))
-        for e in examples
+        replace(e, prompt=fill(card.template, text=e.text, topics=topics.outline(e.text, e.completion, told)))
+        for e, told in zip(examples, tones, strict=True)
     ]

@@ -89,6 +89,6 @@ def _advance(state: Progress, event: Event) -> tuple[Progress, bool]:
     if isinstance(event, Retrieved):
         return replace(state, sources=event.sources), True
     if isinstance(event, Redrafting):
-        return replace(state, missing=event.missing), True
+        return replace(state, redrafting=event), True
     assert not isinstance(event, Answered)
     return replace(state, text=state.text + event.text), not state.text

@@ -54,9 +54,10 @@ def progress(state: Progress, view: View) -> Safe:
     else:
         body = tag("p", None if state.route is None else t("thinking"), class_="pending", role="status")
     revising = None
-    if state.missing:
-        words = ", ".join(f"«{word}»" for word in state.missing[:_NAMED])
-        revising = tag("p", t("redrafting", words=words), class_="pending", role="status")
+    if state.redrafting:
+        words = ", ".join(f"«{word}»" for word in state.redrafting.missing[:_NAMED])
+        why = t("redrafting_tone") if state.redrafting.off_tone else t("redrafting", words=words)
+        revising = tag("p", why, class_="pending", role="status")
     return tag(
         "article", _question(state.question, t), head, body, revising,
         class_="turn", aria_live="polite", aria_busy="true",

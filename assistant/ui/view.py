@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from assistant.types import Route, Source
+from assistant.types import Redrafting, Route, Source
 from assistant.ui.texts import Texts
 
 
@@ -37,4 +37,4 @@ class Progress:
     route: Route | None = None
     sources: tuple[Source, ...] | None = None
     text: str = ""
-    missing: tuple[str, ...] = ()  # what the draft in `text` leaves out, while others are written
+    redrafting: Redrafting | None = None  # what is wrong with the draft in `text`, while others are written

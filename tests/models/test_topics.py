@@ -47,6 +47,11 @@ def test_the_outline_of_a_pair_lists_what_the_reply_took_up(topics):
     assert topics.outline("Que demora! Pedi frango.", "Que pena. Você pediu e nos contou.") == "nenhum"
 
 
+def test_the_outline_begins_with_the_tones_where_there_are_any(topics):
+    assert topics.outline("Que demora!", tones=("cuidado", "desculpas")) == "cuidado, desculpas: demora"
+    assert topics.outline("Pedi o de sempre.", tones=("agradecimento",)) == "agradecimento: nenhum"
+
+
 def test_a_reply_fits_better_the_more_it_takes_up_and_the_less_it_brings_in(topics):
     review = "Demora no atendimento e frango frio."
     whole = topics.fit("Lamentamos a demora no atendimento e o frango.", review)

@@ -9,9 +9,10 @@ import pytest
 from assistant.bootstrap import build
 from assistant.engines.scripted import ScriptedEngine
 from assistant.errors import AdapterBroken
+from assistant.models.tone import Tones
 from assistant.models.topics import Topics
 from assistant.services.chat import ChatOptions, ChatService
-from assistant.services.drafts import FURTHER, TEMPERATURE, best, keep_topics, lacking, topics_of
+from assistant.services.drafts import FURTHER, TEMPERATURE, best, faults, keep_topics, topics_of
 from assistant.services.evaluation import EvaluationService, System
 from assistant.services.request import AskRequest
 from assistant.services.tasks import read_task
@@ -55,12 +56,21 @@ def test_the_earlier_of_equal_drafts_is_kept_and_none_is_worse_than_no_other():
 def test_a_draft_that_promises_loses_to_one_that_does_not():
     promising = "Desculpe pela demora e pelo frango. Daremos um desconto pelo peixe."
     assert best(promising, REVIEW, TOPICS, iter([HALF])) == HALF
-    assert "peixe" in lacking(promising, REVIEW, TOPICS), "what the check will remove takes nothing up"
+    assert faults(promising, REVIEW, TOPICS) == Redrafting(("peixe",)), "what the check will remove takes nothing up"
+
+
+def test_a_draft_with_a_tone_out_of_place_loses_to_one_that_takes_up_less():
+    cold = Tones({"agradecimento": -4.0}, {"agradecimento": {}})
+    happy = "Que bom que você gostou do frango com gosto de peixe."
+    assert best(happy, REVIEW, replace(TOPICS, tones=cold), iter([HALF])) == HALF
+    assert faults(happy, REVIEW, replace(TOPICS, tones=cold)) == Redrafting(("demora",), off_tone=True)
+    assert best(happy, REVIEW, TOPICS, iter([HALF])) == happy
 
 
 def test_what_was_counted_is_kept_with_the_version(tmp_path):
-    keep_topics(TOPICS, tmp_path)
-    assert topics_of(Version("replies", 1, "gemma3-270m", tmp_path)) == TOPICS
+    learned = replace(TOPICS, tones=Tones({"desculpas": 0.5}, {"desculpas": {"demor": 1.25}}))
+    keep_topics(learned, tmp_path)
+    assert topics_of(Version("replies", 1, "gemma3-270m", tmp_path)) == learned
 
 
 def test_a_version_without_counts_has_none_and_a_damaged_file_is_named(tmp_path):

@@ -102,7 +102,7 @@ def test_a_draft_under_revision_is_told_at_once() -> None:
         yield from DemoChat().ask(AskRequest("Qual?"))
 
     states = [state for state in follow("Qual?", events, PT) if isinstance(state, Progress)]
-    assert (states[1].text, states[1].missing) == ("Desculpe.", ("demora",))
+    assert (states[1].text, states[1].redrafting) == ("Desculpe.", Redrafting(("demora",)))
 
 
 @pytest.mark.parametrize("fault", [RuntimeError("segredo interno"), None])

@@ -6,7 +6,7 @@ import pytest
 from demo_assistant import MOONS_2025, passage, quoting
 
 from assistant.stores.conversations import Exchange
-from assistant.types import Answer, Entity, Outcome, Route, RouteOrigin, Source, Timings
+from assistant.types import Answer, Entity, Outcome, Redrafting, Route, RouteOrigin, Source, Timings
 from assistant.ui import entities, formats, render, sources
 from assistant.ui.markup import Safe, tag
 from assistant.ui.texts import texts
@@ -42,8 +42,10 @@ def test_a_running_turn_shows_badge_before_text(view: View) -> None:
 
 
 def test_a_draft_that_lacks_words_stays_readable_and_names_the_first_three(view: View) -> None:
-    shown = render.progress(Progress("q", ROUTE, (), "Desculpe.", ("demora", "<b>", "peixe", "nojo")), view)
+    shown = render.progress(Progress("q", ROUTE, (), "Desculpe.", Redrafting(("demora", "<b>", "peixe", "nojo"))), view)
     assert "Desculpe." in shown and "«demora», «&lt;b&gt;», «peixe»" in shown and "nojo" not in shown
+    off = render.progress(Progress("q", ROUTE, (), "Que bom!", Redrafting((), off_tone=True)), view)
+    assert PT("redrafting_tone") in off
 
 
 def test_only_known_markers_become_buttons(view: View) -> None:
