@@ -61,6 +61,10 @@ class Topics:
         said = stems(reply)
         return tuple(word for word in self.expected(text) if stem(word) not in said)
 
+    def gap(self, reply: str, text: str) -> float:
+        """How many words a reply leaves out that such replies take up: the sum of their shares."""
+        return sum(self._taken_up(stem(word)) for word in self.missing(reply, text))
+
     def outline(self, text: str, reply: str | None = None, tones: Sequence[str] | None = None) -> str:
         """What a prompt lists: tones, then words, those of one sentence together.
 

@@ -22,9 +22,9 @@ from assistant.services.residence import stamp
 from assistant.stores.manifests import Version, write_atomically
 from assistant.types import Redrafting
 
-FURTHER = 4  # drafts after the first; docs/results.md has what each one adds
-TOLERATED = 0  # words that a draft may leave out
-TEMPERATURE = 0.7  # of the further drafts, where the visitor's own is lower
+FURTHER = 5  # drafts after the first at most; docs/results.md has what they add
+TOLERATED = 0.8  # what a draft may leave out, as a sum of shares: one word that is not always taken up
+TEMPERATURE = 0.5  # of the further drafts, where the visitor's own is lower; at 0.7 they said odd things
 
 TOPICS_FILE = "topics.json"
 
@@ -62,8 +62,8 @@ def best(first: str, text: str, topics: Topics, further: Iterable[str]) -> str:
 def faults(draft: str, text: str, topics: Topics) -> Redrafting | None:
     """Why another draft is worth its time; None where this one, as a visitor would see it, will do."""
     kept, _ = keep_honest(draft, text)
-    missing, off_tone = topics.missing(kept, text), topics.tones.misplaced(kept, text) > 0
-    return Redrafting(missing, off_tone) if off_tone or len(missing) > TOLERATED else None
+    off_tone = topics.tones.misplaced(kept, text) > 0
+    return Redrafting(topics.missing(kept, text), off_tone) if off_tone or topics.gap(kept, text) > TOLERATED else None
 
 
 def _worth(draft: str, text: str, topics: Topics) -> tuple[int, float]:
