@@ -51,7 +51,7 @@ def cached(location: str) -> Path | None:
 
 def download(location: str) -> Path:
     """Fetch `location` into the hub's own cache; raises `ModelUnavailable`, or `OSError` of a full disk."""
-    import httpx
+    import httpx2
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
@@ -61,7 +61,7 @@ def download(location: str) -> Path:
         raise unavailable(location, _GATED) from error
     except RepositoryNotFoundError as error:
         raise unavailable(location, _UNKNOWN) from error
-    except (HfHubHTTPError, httpx.HTTPError, OSError, ValueError) as error:
+    except (HfHubHTTPError, httpx2.HTTPError, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EACCES}:
             raise
         raise unavailable(location, _NO_NETWORK) from error
