@@ -107,7 +107,7 @@ def test_rows_of_other_field_names_are_read_and_bad_ones_named(tmp_path):
 
 def test_examples_kept_out_of_training_become_rows():
     extract = card(AdapterKind.EXTRACT)
-    example = Example("Texto: Ana saiu.\nEntidades:", " PESSOA: Ana")
+    example = Example("Texto: Ana saiu.\nEntidades:", " PESSOA: Ana", text="Ana saiu.")
     task = task_of_examples(extract, [example])
     assert task.rows[0].text == "Ana saiu." and task.rows[0].prompts == (example.prompt,)
     assert total([task.score([[example.completion]])[0].score]) == 1.0

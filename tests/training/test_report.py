@@ -188,5 +188,9 @@ def test_the_preview_is_what_training_reads(registry):
     card = registry.card("restaurant-replies")
     records = [record("Comida  fria\ne cara", " Desculpe. ", 7), record("", "x", 8)]
     (item,) = preview(records, card, 3)
-    assert (item.line, item.prompt, item.completion) == (7, "Avaliação: Comida fria e cara\nResposta:", " Desculpe.")
+    assert (item.line, item.prompt, item.completion) == (
+        7,
+        "Avaliação: Comida fria e cara\nAssuntos: nenhum\nResposta:",
+        " Desculpe.",
+    )
     assert len(preview(rows(100), card, 5)) == 5
