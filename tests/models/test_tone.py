@@ -5,12 +5,9 @@ import pytest
 from assistant.models.tone import Tones
 
 DISHES = ("frango", "peixe", "arroz", "bolo", "suco", "torta", "queijo", "massa", "sopa", "carne", "vinho", "doce")
-SOUR = [
-    (f"Horrível, {dish} {fault}.", f"Desculpe pelo {dish}.") for dish in DISHES for fault in ("frio", "cru", "duro")
-]
-SWEET = [
-    (f"Adorei, {dish} {praise}.", f"Que bom que gostou: {dish}!") for dish in DISHES for praise in ("top", "dez", "mil")
-]
+FAULTS, PRAISE = ("frio", "cru", "duro"), ("top", "dez", "mil")
+SOUR = [(f"Horrível, {dish} {word}.", f"Desculpe pelo {dish}.") for dish in DISHES for word in FAULTS]
+SWEET = [(f"Adorei, {dish} {word}.", f"Que bom que gostou: {dish}!") for dish in DISHES for word in PRAISE]
 
 
 @pytest.fixture(scope="module")
