@@ -173,7 +173,7 @@ def _evaluate(assistant: Any, options: argparse.Namespace) -> None:
             f"Adapter {options.adapter!r} has no live version on {engine.name}: {note.en if note else 'it is not live'}"
         )
 
-    figures = assistant.evaluation.evaluate(live, options.data, progress_lines(say))
+    figures = assistant.evaluation.evaluate(live, options.data, progress_lines(say), options.limit)
     answer(options, figures, lambda r: json.dumps(r, ensure_ascii=False, indent=1))
 
 
@@ -316,6 +316,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = command("evaluate", _evaluate, "judge an adapter on a file")
     evaluate.add_argument("--adapter", required=True, help="the adapter")
     evaluate.add_argument("--data", type=Path, required=True, help="CoNLL, JSON lines or SQuAD JSON, by kind")
+    evaluate.add_argument("--limit", type=int, default=0, metavar="N", help="at most N rows, spread over the file")
     judge_command.add_arguments(command("judge", judge_command.run, judge_command.ABOUT))
     judge_command.add_compare_arguments(command("compare", judge_command.compare, judge_command.ABOUT_COMPARE))
     bench = command("bench", _bench, "measure speed, memory and routing on this machine")

@@ -73,10 +73,13 @@ class EvaluationService:
         self._engine = engine
         self._parallel = parallel
 
-    def evaluate(self, adapter: LiveAdapter, data: Path, progress: Progress) -> dict[str, Any]:
-        """Judge an adapter by its kind; raises `DataError` naming file and line."""
+    def evaluate(self, adapter: LiveAdapter, data: Path, progress: Progress, limit: int = 0) -> dict[str, Any]:
+        """Judge an adapter by its kind, on at most `limit` rows of the file (0: all), spread evenly.
+
+        Raises `DataError` naming file and line.
+        """
         started = time.perf_counter()
-        task = read_task(adapter.card, data)
+        task = read_task(adapter.card, data, limit)
         outputs = self.run(task, adapter.card, System.of(adapter.version), progress)
         return {
             "adapter": adapter.card.name,
