@@ -17,7 +17,7 @@ from assistant.services.evaluation import EvaluationService, System
 from assistant.services.request import AskRequest
 from assistant.services.tasks import read_task
 from assistant.settings import Settings
-from assistant.stores.manifests import Version
+from assistant.stores.manifests import Version, sha256_of
 from assistant.types import Answered, Redrafting, TokenDelta
 
 REVIEW = "Que demora! Pedi um frango e veio com gosto de peixe."
@@ -86,7 +86,10 @@ def shop(home):
     """The assistant with a live version that knows its topics; a script may answer each draft by its seed."""
     assistant = build(Settings.load(home=home, engine="scripted"))
     live = assistant.registry.active("restaurant-replies")
+    before = sha256_of(live.path / "topics.json")
     keep_topics(TOPICS, live.path)
+    manifest = live.path / "manifest.toml"
+    manifest.write_text(manifest.read_text("utf-8").replace(before, sha256_of(live.path / "topics.json")), "utf-8")
     yield assistant
     assistant.close()
 

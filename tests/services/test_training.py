@@ -42,7 +42,7 @@ def test_training_leaves_a_new_version_that_can_go_live(home, base_checkpoint):
     assistant.registry.verify(version)
     manifest = assistant.registry.manifest(version)
     assert manifest.base_fingerprint == assistant.base.sha256
-    assert set(manifest.files) == {"adapter_config.json", "adapter_model.safetensors", "adapter.gguf"}
+    assert set(manifest.files) == {"adapter_config.json", "adapter_model.safetensors", "adapter.gguf", "topics.json"}
     assert manifest.scores["n"] == 1.0, "a version is judged before it is published"
     judged = json.loads((version.path / "evaluation.json").read_text("utf-8"))
     assert judged["version"] == version.label and judged["outputs"][0]["review"] == "A sopa veio fria."
