@@ -11,7 +11,7 @@ _STEM = 5  # letters: enough for Portuguese inflection
 
 def folded(text: str) -> str:
     """Lower case, no accents."""
-    plain = unicodedata.normalize("NFD", text.lower())
+    plain = unicodedata.normalize("NFKD", text.lower())
     return "".join(character for character in plain if not unicodedata.combining(character))
 
 

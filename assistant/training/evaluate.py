@@ -14,11 +14,12 @@ engines and files.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+
+from assistant.models.words import folded
 
 _ARTICLES = {"o", "a", "os", "as", "um", "uma", "uns", "umas"}
 _CHRF_ORDER, _CHRF_BETA = 6, 2  # Popović's choice: characters up to six, recall twice as heavy
@@ -105,13 +106,13 @@ def aspect_coverage(reply: str, aspects: Sequence[str]) -> float:
     """Share of the aspects whose stem (first five letters at least) occurs in the reply."""
     if not aspects:
         return 1.0
-    folded = _folded(reply)
-    return sum(_folded(aspect)[: max(5, len(aspect) - 2)] in folded for aspect in aspects) / len(aspects)
+    said = folded(reply)
+    return sum(folded(aspect)[: max(5, len(aspect) - 2)] in said for aspect in aspects) / len(aspects)
 
 
 def distinct_2(texts: Sequence[str]) -> float:
     """Distinct word pairs over all word pairs (Li et al. 2016): low where replies repeat themselves."""
-    pairs = [pair for text in texts for pair in pairwise(_folded(text).split())]
+    pairs = [pair for text in texts for pair in pairwise(folded(text).split())]
     return len(set(pairs)) / len(pairs) if pairs else 0.0
 
 
@@ -120,9 +121,9 @@ def invented_names(reply: str, known: str) -> list[str]:
 
     The first word of a sentence is not looked at: it is capitalised anyway.
     """
-    words = set(re.findall(r"\w+", _folded(known)))
+    words = set(re.findall(r"\w+", folded(known)))
     found = _CAPITAL.findall(reply)
-    return [name for name in found if not set(re.findall(r"\w+", _folded(name))) <= words | _NO_NAMES]
+    return [name for name in found if not set(re.findall(r"\w+", folded(name))) <= words | _NO_NAMES]
 
 
 def chrf(text: str, reference: str) -> float:
@@ -163,8 +164,3 @@ def _overlap(found: Sequence[str], gold: Sequence[str]) -> float:
 def _tokens(text: str) -> list[str]:
     bare = re.sub(r"\[\d+\]", " ", text.lower())
     return [word for word in re.findall(r"\w+", bare) if word not in _ARTICLES]
-
-
-def _folded(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", text.lower())
-    return "".join(c for c in decomposed if not unicodedata.combining(c))

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+
+from assistant.models.words import folded as plain
 
 NEAR = 0.8  # share of common words
 MOST = 30_000  # different texts that are compared; above it only equal ones are found
@@ -22,8 +23,7 @@ _WORD = re.compile(r"\w+")
 
 def folded(text: str) -> str:
     """A text without accents, case, signs and white space: what makes two inputs the same."""
-    decomposed = unicodedata.normalize("NFKD", text.lower())
-    return " ".join(_WORD.findall("".join(c for c in decomposed if not unicodedata.combining(c))))
+    return " ".join(_WORD.findall(plain(text)))
 
 
 def clusters(texts: Sequence[str]) -> list[int]:
