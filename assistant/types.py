@@ -109,12 +109,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A labelled span; `start` and `end` are character offsets in the visitor's input."""
+    """A labelled span; `start` and `end` are character offsets in the visitor's input.
+
+    `confidence` is the probability that the model gave it, 0 to 1; None where it is not known.
+    """
 
     label: str
     text: str
     start: int
     end: int
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

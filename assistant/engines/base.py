@@ -34,6 +34,7 @@ class GenerationRequest:
 
     `adapter` is the key of a resident adapter version, None for the base alone. `temperature` 0 is
     greedy. `stop` strings end the text and are not part of it. `seed` makes sampling repeatable.
+    `logprobs` asks for the probability of what is written; on llama.cpp it costs about a third of the speed.
     """
 
     prompt: str | tuple[Message, ...]
@@ -42,6 +43,7 @@ class GenerationRequest:
     temperature: float = 0.0
     seed: int = 0
     stop: tuple[str, ...] = ()
+    logprobs: bool = False
 
 
 class FinishReason(StrEnum):
@@ -54,9 +56,13 @@ class FinishReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of generated text; the pieces joined are the completion, never a broken character."""
+    """A piece of generated text; the pieces joined are the completion, never a broken character.
+
+    `logprob` is the natural logarithm of its probability under the model (before temperature), where it was asked for.
+    """
 
     text: str
+    logprob: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

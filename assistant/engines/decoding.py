@@ -20,15 +20,24 @@ _BROKEN = "\ufffd"  # what a tokenizer writes for the first bytes of a character
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """`temperature` 0 is greedy; `seed` makes sampling repeatable; `limit` in new tokens."""
+    """`temperature` 0 is greedy; `seed` makes sampling repeatable; `limit` in new tokens; `logprobs` weighs each."""
 
     temperature: float
     seed: int
     limit: int
+    logprobs: bool = False
 
 
-def decode(model: Any, prompt: Sequence[int], sampling: Sampling, interrupted: Callable[[], bool]) -> Iterator[int]:
-    """Yield token ids until the limit; the caller stops at end-of-text tokens.
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token's id and its log-probability under the model, where it was asked for."""
+
+    id: int
+    logprob: float | None
+
+
+def decode(model: Any, prompt: Sequence[int], sampling: Sampling, interrupted: Callable[[], bool]) -> Iterator[Token]:
+    """Yield tokens until the limit; the caller stops at those that end a text.
 
     The prompt is read in pieces of 512 tokens. Ends early, without an error, when `interrupted()`.
     """
@@ -48,8 +57,9 @@ def decode(model: Any, prompt: Sequence[int], sampling: Sampling, interrupted: C
             with torch.inference_mode():
                 output = model(input_ids=ids, past_key_values=cache, use_cache=True, **last_only)
             cache = output.past_key_values
-        token = _choose(output.logits[0, -1], sampling.temperature, generator)
-        yield token
+        logits = output.logits[0, -1]
+        token = _choose(logits, sampling.temperature, generator)
+        yield Token(token, float(torch.log_softmax(logits.float(), dim=-1)[token]) if sampling.logprobs else None)
         pending = [token]
 
 

@@ -243,7 +243,7 @@ class LlamaCppEngine:
             prompt = server.tokenize(request.prompt, special=True)
             if len(prompt) >= self.context_size:
                 raise too_long(len(prompt), self.context_size)
-            return fields | {"prompt": prompt}
+            return fields | {"prompt": prompt} | ({"logprobs": 1} if request.logprobs else {})
         if "tokenizer.chat_template" not in self._header.metadata:
             raise GenerationError(
                 f"The base {self._options.gguf.name} has no chat template, so it cannot answer messages. "
@@ -252,7 +252,8 @@ class LlamaCppEngine:
                 "Escolha um adaptador, ou um modelo base ajustado para instruções.",
             )
         messages = [{"role": message.role, "content": message.content} for message in request.prompt]
-        return fields | {"messages": messages, "chat_template_kwargs": {"enable_thinking": False}}
+        fields |= {"messages": messages, "chat_template_kwargs": {"enable_thinking": False}}
+        return fields | ({"logprobs": True, "top_logprobs": 1} if request.logprobs else {})
 
     def _work(
         self,

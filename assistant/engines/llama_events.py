@@ -21,6 +21,7 @@ def deltas(events: Iterable[Event | None], context_size: int) -> Iterator[Delta 
     Raises `GenerationError` for an event that is a fault.
     """
     reason, usage, seen = FinishReason.CANCELLED, Usage(), 0
+    weight: float | None = None  # of tokens whose text is still held back
     for event in events:
         if event is None:
             yield Finished(reason, usage)
@@ -29,9 +30,11 @@ def deltas(events: Iterable[Event | None], context_size: int) -> Iterator[Delta 
         usage = _usage(event, usage)
         text, finish = _piece(event)
         reason = finish or reason
+        weight = _added(weight, _logprob(event))
         if text:
             seen += 1
-            yield Delta(text)
+            yield Delta(text, weight)
+            weight = None
     yield Finished(FinishReason.CANCELLED, Usage(usage.prompt_tokens, seen))
 
 
@@ -42,6 +45,17 @@ def _usage(event: Event, known: Usage) -> Usage:
         return Usage(int(found["prompt_tokens"]), int(found["completion_tokens"]))
     progress = event.get("prompt_progress")
     return Usage(int(progress["total"]), 0) if progress else known
+
+
+def _logprob(event: Event) -> float | None:
+    """The log-probability of the tokens of one event, None where it carries none."""
+    choices = event.get("choices")
+    tokens = ((choices[0].get("logprobs") or {}).get("content") if choices else None) or []
+    return sum(float(token["logprob"]) for token in tokens) if tokens else None
+
+
+def _added(weight: float | None, more: float | None) -> float | None:
+    return more if weight is None else weight + (more or 0.0)
 
 
 def _piece(event: Event) -> tuple[str, FinishReason | None]:

@@ -35,7 +35,7 @@ class ScriptedEngine:
     """Answers by `script`: a function of the request, or a mapping from a part of the prompt to the answer.
 
     Any adapter whose PEFT folder exists is resident; a mapping is tried in its order and answers ""
-    where nothing fits. `delay_s` seconds pass before each word. A token is a word.
+    where nothing fits. `delay_s` seconds pass before each word. A token is a word, and its probability 1.
     """
 
     def __init__(self, script: Script | None = None, *, delay_s: float = 0.0, context_size: int = 4096) -> None:
@@ -91,6 +91,7 @@ class ScriptedEngine:
         words = _TOKEN.findall(self._answer(request))
         limit = min(request.max_tokens, self._context_size - prompt_tokens)
         stops = StopStrings(request.stop)
+        sure = 0.0 if request.logprobs else None
         count = 0
         for word in words[: max(limit, 0)]:
             if self._interrupted(cancel):
@@ -98,11 +99,11 @@ class ScriptedEngine:
                 return
             count += 1
             if text := stops.feed(word):
-                yield Delta(text)
+                yield Delta(text, sure)
             if stops.reached:
                 break
         if held := stops.rest():
-            yield Delta(held)
+            yield Delta(held, sure)
         cut = not stops.reached and count < len(words)
         yield Finished(FinishReason.LENGTH if cut else FinishReason.STOP, Usage(prompt_tokens, count))
 

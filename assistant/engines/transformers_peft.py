@@ -213,21 +213,24 @@ class TransformersPeftEngine:
         self, request: GenerationRequest, prompt: list[int], items: _Items, abandoned: threading.Event
     ) -> None:
         limit = min(request.max_tokens, self._context_size - len(prompt))
-        sampling = Sampling(request.temperature, request.seed, limit)
+        sampling = Sampling(request.temperature, request.seed, limit, request.logprobs)
         text, stops = TextOfTokens(self._tokenizer, prompt), StopStrings(request.stop)
         written, reason = 0, FinishReason.LENGTH
+        weight: float | None = None  # of tokens whose text is still held back
         for token in decode(self._model, prompt, sampling, abandoned.is_set):
             written += 1
-            if token in self._ends:
+            if token.id in self._ends:
                 reason = FinishReason.STOP
                 break
-            if piece := stops.feed(text.feed(token)):
-                items.put(Delta(piece))
+            weight = token.logprob if weight is None else weight + (token.logprob or 0.0)
+            if piece := stops.feed(text.feed(token.id)):
+                items.put(Delta(piece, weight))
+                weight = None
             if stops.reached:
                 reason = FinishReason.STOP
                 break
         if held := stops.rest():
-            items.put(Delta(held))
+            items.put(Delta(held, weight))
         if abandoned.is_set():
             reason = FinishReason.CANCELLED
         items.put(Finished(reason, Usage(len(prompt), written)))

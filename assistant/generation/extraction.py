@@ -1,16 +1,20 @@
 """What an extract adapter wrote -> entities with offsets in the visitor's text.
 
-Knows the output form "LABEL: text | LABEL: text" or "nenhuma", and how long texts are cut into
-segments. Every span is found verbatim in the input (white space folded); what is not there is
-dropped and counted. Refuses to know engines and prompts.
+Knows the two forms of output, the text with its entities marked (`models.marking`) and the list "LABEL: text |
+LABEL: text", or "nenhuma", and how long texts are cut into segments. Every span is found verbatim in the input (white
+space folded); what is not there is dropped and counted. Refuses to know prompts.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
+from assistant.engines.base import Delta
+from assistant.models.marking import OPEN, Written, written
 from assistant.types import Entity
 
 SEGMENT_CHARS = 800  # longest segment; the longest training text is about that long
@@ -38,11 +42,30 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
-    """(label, text) pairs of one output, and how many items had no known label."""
+class Item:
+    """One entity as an output names it: characters `start` to `end` of the output say so."""
 
-    pairs: tuple[tuple[str, str], ...]
+    label: str
+    text: str
+    start: int = 0
+    end: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The items of one output that lists entities, and how many had no known label."""
+
+    items: tuple[Item, ...]
     failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The entities of one segment; `invented` counts spans that it does not hold, `failures` what no form allows."""
+
+    entities: tuple[Entity, ...]
+    invented: int = 0
+    failures: int = 0
 
 
 def segments(text: str) -> list[Segment]:
@@ -79,46 +102,107 @@ def _limited(text: str, start: int, end: int) -> Iterator[Segment]:
         yield Segment(text[start:end], start)
 
 
+def read(output: Sequence[Delta], segment: Segment, labels: Sequence[str]) -> Reading:
+    """Read the output of an extract adapter for a segment, whichever of the two forms it has.
+
+    An entity's confidence is the probability of all that its mark or its item consists of, given what stands before
+    it; None where the deltas carry none.
+    """
+    text = "".join(delta.text for delta in output)
+    if OPEN in text:
+        return _read_marks(written(text, labels), segment, output)
+    if _letters(text) == _letters(segment.text):  # written again, nothing marked
+        return Reading(())
+    parsed = parse(text, labels)
+    entities, invented = locate(segment, [_weighed(item, output) for item in parsed.items])
+    return Reading(tuple(entities), invented, parsed.failures)
+
+
 def parse(output: str, labels: Sequence[str]) -> Parsed:
-    """Read the output of an extract adapter; an item without a known label is a failure."""
-    body = output.strip()
-    if not body or body.lower() in _NOTHING:
+    """Read a list of entities; an item without a known label is a failure."""
+    if not output.strip() or output.strip().lower() in _NOTHING:
         return Parsed((), 0)
-    pairs, failures = [], 0
-    for item in body.split(" | "):
+    items, failures, position = [], 0, 0
+    for item in output.split(" | "):
         label, separator, text = item.partition(":")
+        start, position = position, position + len(item) + len(" | ")
         if separator and label.strip() in labels and text.strip():
-            pairs.append((label.strip(), text.strip()))
+            end = min(start + len(item) + 1, len(output))  # with the blank that ends it
+            items.append(Item(label.strip(), text.strip(), start, end))
         else:
             failures += 1
-    return Parsed(tuple(pairs), failures)
+    return Parsed(tuple(items), failures)
 
 
-def locate(segment: Segment, pairs: Sequence[tuple[str, str]]) -> tuple[list[Entity], int]:
-    """Entities with offsets in the whole input, and how many different pairs are not in the segment.
+def locate(
+    segment: Segment, items: Sequence[tuple[Item, float | None]], found: Sequence[Entity] = ()
+) -> tuple[list[Entity], int]:
+    """Entities with offsets in the whole input, and how many different items are not in the segment.
 
-    Pairs come in the order of the text, so each is looked for behind the one before; one that only
-    occurs earlier is taken there, unless another entity already covers it: then the output goes round in
-    circles, and the pair is left out. Where only the case differs, the input's own wording counts.
+    Items come with their confidence, in the order of the text, so each is looked for behind the one before (behind
+    those `found` already); one that only occurs earlier is taken there, unless another entity already covers it: then
+    the output goes round in circles, and the item is left out. Where only the case differs, the input's own wording
+    counts.
     """
-    found: list[Entity] = []
+    entities = list(found)
     invented: set[tuple[str, str]] = set()
-    position = 0
-    for label, text in pairs:
-        words = r"\s+".join(re.escape(word) for word in text.split())
+    position = max((entity.end - segment.start for entity in found), default=0)
+    for item, confidence in items:
+        words = r"\s+".join(re.escape(word) for word in item.text.split())
         tries = ((flags, start) for flags in (re.NOFLAG, re.IGNORECASE) for start in (position, 0))
-        matches = (_free(re.compile(words, flags), segment.text, at, found, segment.start) for flags, at in tries)
+        matches = (_free(re.compile(words, flags), segment.text, at, entities, segment.start) for flags, at in tries)
         match = next((m for m in matches if m), None)
         if match is None:
             if not re.search(words, segment.text, re.IGNORECASE):
-                invented.add((label, text))
-            continue
-        if _PAGE_FOOT.match(match[0]):
+                invented.add((item.label, item.text))
             continue
         position = max(position, match.end())
-        start, end = segment.start + match.start(), segment.start + match.end()
-        found.append(Entity(label, match[0], start, end))
-    return sorted(found, key=lambda e: (e.start, e.end)), len(invented)
+        entities.append(_entity(item.label, segment, match.start(), match.end(), confidence))
+    named = [entity for entity in entities if not _PAGE_FOOT.match(entity.text)]
+    return sorted(named, key=lambda e: (e.start, e.end)), len(invented)
+
+
+def _read_marks(output: Written, segment: Segment, deltas: Sequence[Delta]) -> Reading:
+    """Marks stand where they stand as long as the text was written again letter by letter; then they are looked for."""
+    at = [i for i, character in enumerate(segment.text) if not character.isspace()]
+    copied = [i for i, character in enumerate(output.text) if not character.isspace()]
+    same = len(
+        list(takewhile(lambda pair: output.text[pair[0]] == segment.text[pair[1]], zip(copied, at, strict=False)))
+    )
+    place = {copied[i]: at[i] for i in range(same)}
+    found, rest = [], []
+    for mark in output.marks:
+        confidence = _probability(deltas, *mark.written)
+        if mark.start in place and mark.end - 1 in place:
+            found.append(_entity(mark.label, segment, place[mark.start], place[mark.end - 1] + 1, confidence))
+        else:
+            rest.append((Item(mark.label, output.text[mark.start : mark.end]), confidence))
+    entities, invented = locate(segment, rest, found)
+    return Reading(tuple(entities), invented, output.failures)
+
+
+def _entity(label: str, segment: Segment, start: int, end: int, confidence: float | None) -> Entity:
+    return Entity(label, segment.text[start:end], segment.start + start, segment.start + end, confidence)
+
+
+def _weighed(item: Item, output: Sequence[Delta]) -> tuple[Item, float | None]:
+    return item, _probability(output, item.start, item.end)
+
+
+def _probability(output: Sequence[Delta], start: int, end: int) -> float | None:
+    """The probability of the deltas that hold characters `start` to `end`, each given those before it."""
+    total, position = 0.0, 0
+    for delta in output:
+        if position < end and start < position + len(delta.text):
+            if delta.logprob is None:
+                return None
+            total += delta.logprob
+        position += len(delta.text)
+    return math.exp(total)
+
+
+def _letters(text: str) -> str:
+    return "".join(text.split())
 
 
 def _free(

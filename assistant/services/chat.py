@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from assistant.engines.base import Engine
+from assistant.engines.base import Delta, Engine
 from assistant.errors import InputRejected
 from assistant.generation import extraction
 from assistant.generation.attempts import Attempt, Verdict, after, attempts, judge, names_a_past_date
@@ -254,14 +254,13 @@ class ChatService:
         for segment in extraction.segments(run.request.question):
             if run.cancel.is_set():
                 break
-            output = "".join(self._completion.plain(run, live, segment.text))
+            output = self._completion.weighed(run, live, segment.text)
             if isinstance(live, FewShot):
-                output = on_one_line(output)
-            parsed = extraction.parse(output, live.card.labels)
-            found, missing = extraction.locate(segment, parsed.pairs)
-            dropped += missing + parsed.failures
-            entities += found
-            for entity in found:
+                output = [Delta(on_one_line("".join(delta.text for delta in output)))]
+            reading = extraction.read(output, segment, live.card.labels)
+            dropped += reading.invented + reading.failures
+            entities += reading.entities
+            for entity in reading.entities:
                 yield run.shown(f"{entity.label}: {entity.text}\n")
         text = "\n".join(f"{entity.label}: {entity.text}" for entity in entities)
         answer = run.answer(

@@ -42,7 +42,18 @@ class Completion:
         prompt = plain_prompt(live.card.template, text, self._room(run, live), outline(topics, text))
         yield from self._stream(run, prompt, live, draft)
 
+    def weighed(self, run: Run, live: Answerer, text: str) -> list[Delta]:
+        """What an adapter makes of a text alone, whole, each piece with its probability."""
+        prompt = plain_prompt(live.card.template, text, self._room(run, live))
+        return list(self._deltas(run, prompt, live, logprobs=True))
+
     def _stream(self, run: Run, prompt: str, live: Answerer | None, draft: int = 0) -> Generator[str, None, None]:
+        for delta in self._deltas(run, prompt, live, draft):
+            yield delta.text
+
+    def _deltas(
+        self, run: Run, prompt: str, live: Answerer | None, draft: int = 0, *, logprobs: bool = False
+    ) -> Generator[Delta, None, None]:
         request, asked = run.request, self._asked(run, prompt, live)
         generation = GenerationRequest(
             prompt=asked,
@@ -51,13 +62,14 @@ class Completion:
             temperature=max(request.temperature, TEMPERATURE) if draft else request.temperature,
             seed=request.seed + draft,
             stop=_stop(asked, live),
+            logprobs=logprobs,
         )
         pieces = 0
         try:
             for item in self._engine.stream(generation, run.cancel):
                 if isinstance(item, Delta):
                     pieces += 1
-                    yield item.text
+                    yield item
                 elif isinstance(item, Finished):
                     run.finished(item)
         except GeneratorExit:  # given up for a better attempt: the work counts all the same

@@ -14,10 +14,12 @@ from functools import cache
 from assistant.errors import AssistantError
 from assistant.generation.extraction import parse
 from assistant.generation.few_shot import Shot
+from assistant.models.marking import OPEN, written
 from assistant.models.prompt_format import ABSTENTION, TOPICS_FIELD, fill
 from assistant.services.residence import LiveAdapter
 from assistant.stores.manifests import Card
 from assistant.training.dataset import Example
+from assistant.training.formats import serialize_entities
 from assistant.types import AdapterKind
 
 SHOTS = 4  # as many as the few-shot prompt of a judgement has
@@ -89,17 +91,26 @@ def choose(card: Card, examples: Sequence[Example]) -> list[Shot]:
     while left and len(chosen) < SHOTS:
         best = max(left, key=lambda e: len(_forms(card, e) - shown))  # the first drawn of equals
         prompt = fill(card.template, text=best.text) if best.text else best.prompt
-        chosen[best.completion] = prompt, best.completion.strip()
+        chosen[best.completion] = prompt, _answer(card, best)
         shown |= _forms(card, best)
         left = [e for e in left if e.completion not in chosen]
     return list(chosen.values())
 
 
+def _answer(card: Card, example: Example) -> str:
+    """What an example answers; entities as the list that the instruction asks for."""
+    answer = example.completion.strip()
+    if card.kind is not AdapterKind.EXTRACT or OPEN not in answer:
+        return answer
+    marked = written(answer, card.labels)
+    return serialize_entities([(mark.label, marked.text[mark.start : mark.end]) for mark in marked.marks])
+
+
 def _forms(card: Card, example: Example) -> set[str]:
     """What an example shows of the task."""
-    answer = example.completion.strip()
+    answer = _answer(card, example)
     if card.kind is AdapterKind.EXTRACT:
-        return {label for label, _ in parse(answer, card.labels).pairs} or {"nothing"}
+        return {item.label for item in parse(answer, card.labels).items} or {"nothing"}
     if card.kind is AdapterKind.REPLY:
         return {example.group or answer}
     if answer == ABSTENTION:

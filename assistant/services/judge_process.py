@@ -35,6 +35,7 @@ from assistant.services.judging import Judging
 from assistant.stores.manifests import NO_TEXT, Localized, Version
 
 _ENDING_S = 10.0  # for a process that was told to end
+_REAPING_S = 1.0  # for one that has ended already
 _FILES = ("events.jsonl", "stdout.txt", "stderr.txt", "process.json")
 _CRASHES = ("Traceback", "error:")  # standard error that tells why, besides how far it was
 
@@ -133,12 +134,11 @@ class JudgeProcess:
         asked = self._folder.request()
         if asked is None:
             return None
-        if self._child is not None and self._child.poll() is not None:
-            self._child = None  # reaped
         adapter, number = asked.adapter, _number(asked)
         at, left = judging.latest(tail(self._folder.path / "events.jsonl"))
         if self._folder.process() is not None:
             return Judgement(adapter, number, JudgeState.RUNNING, asked.created, at, left)
+        self._reap()
         said = self._read("stdout.txt")
         error = error_in(said)
         if _is_record(said):
@@ -147,6 +147,14 @@ class JudgeProcess:
             return Judgement(adapter, number, JudgeState.STOPPED, asked.created, at)
         words = error or _fault(self._read("stderr.txt"))
         return Judgement(adapter, number, JudgeState.FAILED, asked.created, at, error=words)
+
+    def _reap(self) -> None:
+        """Take the end of a child that has ended, so that it leaves no zombie; one still ending is waited for."""
+        if self._child is None:
+            return
+        with suppress(subprocess.TimeoutExpired):  # it runs, but its folder does not say so any more
+            self._child.wait(_REAPING_S)
+            self._child = None
 
     def _launch(self, adapter: str, number: int) -> None:
         path = self._folder.path

@@ -12,7 +12,7 @@ from typing import Any
 from assistant.services.memory import Memory, Precision
 from assistant.stores.manifests import Localized
 from assistant.training.report import DataReport, PreviewItem
-from assistant.types import Answer, Passage, Route, Source
+from assistant.types import Answer, Entity, Passage, Route, Source
 
 _BY_EXAMPLES = Localized("sem versão para este modelo base: por exemplos", "no version for this base: by examples")
 
@@ -34,7 +34,7 @@ def answer_record(answer: Answer, language: str = "pt") -> dict[str, Any]:
             "reason": _reason(answer.route, language),
         },
         "sources": [_source_record(source) for source in answer.sources],
-        "entities": [{"label": e.label, "text": e.text, "start": e.start, "end": e.end} for e in answer.entities],
+        "entities": [entity_record(entity) for entity in answer.entities],
         "usage": {
             "prompt_tokens": answer.usage.prompt_tokens,
             "completion_tokens": answer.usage.completion_tokens,
@@ -45,6 +45,18 @@ def answer_record(answer: Answer, language: str = "pt") -> dict[str, Any]:
             "first_token": round(timings.first_token, 1),
             "total": round(timings.total, 1),
         },
+    }
+
+
+def entity_record(entity: Entity) -> dict[str, Any]:
+    """An entity with its character offsets in the input; `confidence` is null where it is not known."""
+    known = None if entity.confidence is None else round(entity.confidence, 4)
+    return {
+        "label": entity.label,
+        "text": entity.text,
+        "start": entity.start,
+        "end": entity.end,
+        "confidence": known,
     }
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from assistant.engines.base import Delta
 from assistant.errors import DataError
 from assistant.generation import extraction
 from assistant.generation.citations import Checked, fold
@@ -107,8 +108,7 @@ def task_of_examples(card: Card, examples: Sequence[Example], limit: int = 0) ->
         )
     pairs = [(e.text, e.completion.strip()) for e in examples]
     if card.kind is AdapterKind.EXTRACT:
-        gold = [(text, list(extraction.parse(completion, card.labels).pairs)) for text, completion in pairs]
-        return ExtractTask(card, spread(gold, limit))
+        return ExtractTask(card, spread([(text, _gold(card, text, completion)) for text, completion in pairs], limit))
     return ReplyTask(card, spread([{"review": text, "reply": reply} for text, reply in pairs], limit))
 
 
@@ -168,11 +168,10 @@ class ExtractTask:
             pairs: list[tuple[str, str]] = []
             failures = invented = 0
             for segment, output in zip(segments, texts, strict=True):
-                parsed = extraction.parse(output, self._labels)
-                entities, missing = extraction.locate(segment, parsed.pairs)
-                pairs += [(entity.label, entity.text) for entity in entities]
-                failures += bool(parsed.failures)
-                invented += missing
+                reading = extraction.read([Delta(output)], segment, self._labels)
+                pairs += [(entity.label, entity.text) for entity in reading.entities]
+                failures += bool(reading.failures)
+                invented += reading.invented
             rows.append((pairs, failures, invented))
         return rows
 
@@ -274,6 +273,12 @@ class ChatTask:
             settled(output, sources_of([_passage(row)]), row["question"])
             for row, (output,) in zip(self._records, outputs, strict=True)
         ]
+
+
+def _gold(card: Card, text: str, completion: str) -> list[tuple[str, str]]:
+    """The (label, text) pairs that an example teaches, in either form."""
+    reading = extraction.read([Delta(completion)], extraction.Segment(text, 0), card.labels)
+    return [(entity.label, entity.text) for entity in reading.entities]
 
 
 def _is_right(row: dict[str, Any], result: Checked) -> bool:

@@ -53,7 +53,8 @@ class Card:
     `template` has a field `{input}` (for kind chat `{documents}` and `{history}`, too, for kind reply `{topics}`);
     `reason` says in words why the router chose it; `inputs` and `rejects` are data files whose records the router
     learns as this adapter's, and as nobody's; `active` is the number of the live version, 0 for none. `fallback`
-    marks the adapter that answers where no other fits.
+    marks the adapter that answers where no other fits; `inline` says that kind extract learns to write the text again
+    with its entities marked (see `models.marking`), not to list them.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Card:
     rejects: tuple[str, ...] = ()
     fallback: bool = False
     max_tokens: int = 256
+    inline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,7 @@ def read_card(path: Path, text: str | None = None) -> Card:
         rejects=tuple(routing.get("rejects", ())),
         fallback=bool(routing.get("fallback", False)),
         max_tokens=int(prompt.get("max_tokens", 256)),
+        inline=bool(prompt.get("inline", False)),
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.errors import DataError
+from assistant.models.marking import marked
 from assistant.models.prompt_format import fill
 from assistant.stores.manifests import Card
 from assistant.training.dataset import Example
@@ -149,6 +150,16 @@ def serialize_entities(entities: Sequence[tuple[str, str]]) -> str:
     return " | ".join(f"{label}: {text}" for label, text in entities) or NO_ENTITIES
 
 
+def entities_completion(card: Card, text: str, entities: Sequence[tuple[str, int, int]]) -> str:
+    """What an extract adapter learns to write after a text: its entities listed, or the text with them marked.
+
+    `entities` are (label, start, end) in the text, in its order.
+    """
+    if card.inline and entities:
+        return marked(text, entities)
+    return f" {serialize_entities([(label, text[start:end]) for label, start, end in entities])}"
+
+
 def join_tokens(tokens: Sequence[str], *, natural: bool) -> tuple[str, list[tuple[int, int]]]:
     """Tokens as text, with the character span of each.
 
@@ -181,9 +192,8 @@ def _conll(card: Card, files: Sequence[Path], seed: int) -> list[Example]:
             if not spans and not keep:
                 continue
             text, at = join_tokens(sentence.tokens, natural=natural)
-            found = [(label, text[at[a][0] : at[b - 1][1]]) for label, a, b in spans]
-            completion = " " + serialize_entities(found)
-            examples.append(Example(fill(card.template, text=text), completion, text=text))
+            found = [(label, at[a][0], at[b - 1][1]) for label, a, b in spans]
+            examples.append(Example(fill(card.template, text=text), entities_completion(card, text, found), text=text))
     return examples
 
 

@@ -8,16 +8,18 @@ CoNLL (`formats`), brat standoff as a folder or .zip (`brat`).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.errors import DataError
+from assistant.models.marking import placed
 from assistant.models.prompt_format import fill, one_line
 from assistant.stores.manifests import Card, Localized
 from assistant.training import files
 from assistant.training.dataset import Example
-from assistant.training.formats import NO_ENTITIES, join_tokens, parse_conll, serialize_entities
+from assistant.training.formats import NO_ENTITIES, entities_completion, join_tokens, parse_conll, serialize_entities
 from assistant.types import AdapterKind
 
 if TYPE_CHECKING:
@@ -138,8 +140,16 @@ def example_of(record: Record, card: Card) -> Example:
                 pt=f"Linha {record.line}: {output[:80]!r} não é uma lista de entidades (CLASSE: texto | CLASSE: texto, "
                 f"ou {NO_ENTITIES!r}), como pede um adaptador do tipo extract.",
             )
-        output = serialize_entities([(label, one_line(text)) for label, text in entities])
-    return Example(fill(card.template, text=record.input), f" {output}", record.group, record.input)
+        completion = _extraction(card, record, [(label, one_line(words)) for label, words in entities])
+    else:
+        completion = f" {output}"
+    return Example(fill(card.template, text=record.input), completion, record.group, record.input)
+
+
+def _extraction(card: Card, record: Record, pairs: Sequence[tuple[str, str]]) -> str:
+    """A list keeps pairs that the text does not hold: the report tells of them, and they are for a person to judge."""
+    text = one_line(record.input)
+    return entities_completion(card, text, placed(text, pairs)) if card.inline else f" {serialize_entities(pairs)}"
 
 
 def is_whole(record: Record) -> bool:

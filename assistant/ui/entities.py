@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from assistant.services.records import entity_record
 from assistant.types import Entity
 from assistant.ui.markup import Safe, join, scroll_box, tag
 from assistant.ui.texts import Texts
@@ -46,15 +47,14 @@ def to_csv(entities: Sequence[Entity], t: Texts) -> str:
     """CSV for a spreadsheet: Portuguese ones split at semicolons; no cell can be read as a formula."""
     file = io.StringIO()
     writer = csv.writer(file, delimiter="," if t.language == "en" else ";")
-    writer.writerow(["label", "text", "start", "end"])
-    writer.writerows([_cell(e.label), _cell(e.text), e.start, e.end] for e in entities)
+    writer.writerow(["label", "text", "start", "end", "confidence"])
+    writer.writerows([_cell(e.label), _cell(e.text), e.start, e.end, _number(e.confidence, t)] for e in entities)
     return "\ufeff" + file.getvalue()
 
 
 def to_json(entities: Sequence[Entity]) -> str:
     """The entities with their character offsets in the input."""
-    rows = [{"label": e.label, "text": e.text, "start": e.start, "end": e.end} for e in entities]
-    return json.dumps(rows, ensure_ascii=False, indent=2)
+    return json.dumps([entity_record(entity) for entity in entities], ensure_ascii=False, indent=2)
 
 
 def _colours(entities: Sequence[Entity]) -> dict[str, int]:
@@ -98,13 +98,14 @@ def _legend(entities: Sequence[Entity], colour: dict[str, int], t: Texts) -> Saf
 
 
 def _table(entities: Sequence[Entity], colour: dict[str, int], t: Texts) -> Safe:
-    keys = ("column_label", "column_text", "column_start", "column_end")
+    keys = ("column_label", "column_text", "column_confidence", "column_start", "column_end")
     head = tag("tr", *(tag("th", t(key), scope="col") for key in keys))
     rows = [
         tag(
             "tr",
             tag("td", tag("span", e.label, class_=f"entity-label colour-{colour[e.label]}")),
             tag("td", e.text),
+            tag("td", _percent(e.confidence), class_="figure"),
             tag("td", str(e.start), class_="figure"),
             tag("td", str(e.end), class_="figure"),
             data_label=e.label,
@@ -112,6 +113,18 @@ def _table(entities: Sequence[Entity], colour: dict[str, int], t: Texts) -> Safe
         for e in entities
     ]
     return scroll_box(tag("table", tag("thead", head), tag("tbody", join(*rows))), t("entities"))
+
+
+def _percent(share: float | None) -> str:
+    """Whole per cents, cut off: what is shown as 100 % is certain."""
+    return "–" if share is None else f"{int(share * 100)} %"
+
+
+def _number(share: float | None, t: Texts) -> str:
+    """As a spreadsheet of the language reads it."""
+    if share is None:
+        return ""
+    return f"{share:.4f}".replace(".", "." if t.language == "en" else ",")
 
 
 def _download(kind: str, content: str, t: Texts) -> Safe:

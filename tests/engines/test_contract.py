@@ -50,6 +50,13 @@ def test_the_tokens_of_the_prompt_are_reported(case: Case) -> None:
     assert case.engine.count_tokens("") == 0
 
 
+def test_what_is_written_is_weighed_where_it_was_asked_for(case: Case) -> None:
+    items = [item for item in case.engine.stream(replace(SHORT, logprobs=True)) if isinstance(item, Delta)]
+    assert joined(items) == complete(case.engine, SHORT)[0]
+    assert all(item.logprob is not None and item.logprob <= 0 for item in items)
+    assert all(item.logprob is None for item in case.engine.stream(SHORT) if isinstance(item, Delta))
+
+
 def test_max_tokens_cuts_and_says_so(case: Case) -> None:
     whole = text_of(case.engine, None)
     text, finished = complete(case.engine, replace(SHORT, max_tokens=5))

@@ -99,19 +99,20 @@ def test_a_source_tells_document_page_date_and_age() -> None:
 
 def test_formulas_in_entities_are_defused() -> None:
     rows = [
-        Entity(label, text, 0, 1)
+        Entity(label, text, 0, 1, 0.9876)
         for label, text in (("A", "=1+1"), ("B", "+5"), ("C", "-2"), ("D", "@x"), ("E", " =1"))
     ]
     lines = entities.to_csv(rows, PT).splitlines()
-    assert lines[0] == "\ufefflabel;text;start;end"
-    assert lines[1:] == ["A;'=1+1;0;1", "B;'+5;0;1", "C;'-2;0;1", "D;'@x;0;1", "E;' =1;0;1"]
-    assert entities.to_csv(rows, EN).splitlines()[1] == "A,'=1+1,0,1"
+    assert lines[0] == "\ufefflabel;text;start;end;confidence"
+    assert lines[1:] == [f"{row};0;1;0,9876" for row in ("A;'=1+1", "B;'+5", "C;'-2", "D;'@x", "E;' =1")]
+    assert entities.to_csv(rows, EN).splitlines()[1] == "A,'=1+1,0,1,0.9876"
 
 
 def test_overlapping_entities_stand_in_the_table_only() -> None:
     text = "Lei 12.376/2010"
-    found = [Entity("LEGISLACAO", text, 0, 15), Entity("TEMPO", "2010", 11, 15)]
+    found = [Entity("LEGISLACAO", text, 0, 15, 0.9999), Entity("TEMPO", "2010", 11, 15)]
     markup = entities.extraction(text, found, PT)
+    assert "99 %" in markup and "100 %" not in markup, "what is shown as 100 % is certain"
     assert markup.count('class="entity colour') == 1
     assert markup.count("<tr") == 3
 
