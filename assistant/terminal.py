@@ -85,11 +85,12 @@ def readable_judgement(record: dict[str, Any]) -> str:
     lines += [f"- {reason['en']}" for reason in verdict["reasons"]]
     names = [name for name in _SYSTEMS if name in record["systems"]]
     if names:
-        lines += ["", *_table(["", "score", "difference (95 %)", "unreadable", "inventions"])]
+        lines += ["", *_table(["", "score", "difference (95 %)", "preferred to it", "unreadable", "inventions"])]
     for name in names:
         interval = figures["difference"].get(name)
         gap = f"{interval['value']:+.3f} ({interval['low']:+.3f} to {interval['high']:+.3f})" if interval else ""
-        cells = [figures["score"][name], gap, figures["failures"][name], figures["inventions"][name]]
+        preferred = _preferred(record["preferred"].get(name))
+        cells = [figures["score"][name], gap, preferred, figures["failures"][name], figures["inventions"][name]]
         lines.append(_line([_SYSTEMS[name], *(str(cell) for cell in cells)]))
     lines += ["", f"taken from other adapters: {_figure(record['traffic'].get('taken'))}"]
     lines += [f"general Portuguese forgotten, nats a token: {_figure(record['forgetting']['added'])}"]
@@ -116,7 +117,17 @@ def readable_comparison(record: dict[str, Any]) -> str:
     plain = [k for k, v in record["systems"][names[0]].items() if isinstance(v, int | float)]
     lines += ["", *_table(["figure", *(titles[name] for name in names)])]
     lines += [_line([key, *(_figure(record["systems"][name].get(key)) for name in names)]) for key in plain]
+    lines.append(_line(["newest preferred", *(_preferred(record["preferred"].get(name)) for name in names)]))
     return "\n".join(lines)
+
+
+def _preferred(counts: dict[str, float] | None) -> str:
+    """In how many of the rows that differ the candidate is better."""
+    if counts is None:
+        return ""
+    return (
+        f"{counts['better']} of {counts['better'] + counts['worse']} ({counts['share']:.0%}), {counts['equal']} equal"
+    )
 
 
 def _table(titles: Sequence[str]) -> list[str]:

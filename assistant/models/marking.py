@@ -13,7 +13,11 @@ from dataclasses import dataclass
 
 OPEN, SEPARATOR, CLOSE = "⟨", "|", "⟩"  # one token each in the vocabularies of Gemma, Llama 3 and Qwen
 
-_MARK = re.compile(rf"{OPEN}([^{OPEN}{CLOSE}]*)\{SEPARATOR}([^{OPEN}{CLOSE}\{SEPARATOR}]*){CLOSE}")
+_SIGNS = rf"[^{OPEN}{CLOSE}\{SEPARATOR}]*"
+_MARK = re.compile(
+    rf"{OPEN}(?P<words>[^{OPEN}{CLOSE}]*)\{SEPARATOR}(?P<label>{_SIGNS}){CLOSE}"  # whole
+    rf"|{OPEN}|\{SEPARATOR}{_SIGNS}{CLOSE}|{CLOSE}"  # what is left of one
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +65,11 @@ def placed(text: str, pairs: Iterable[tuple[str, str]]) -> list[tuple[str, int, 
 
 
 def written(output: str, labels: Sequence[str]) -> Written:
-    """Read a text with marks."""
+    """Read a text with marks; what is left of a broken one is no part of the text."""
     text, marks, failures, position = "", [], 0, 0
     for match in _MARK.finditer(output):
         text += output[position : match.start()]
-        words, label = match[1], match[2].strip()
+        words, label = match["words"] or "", (match["label"] or "").strip()
         start = len(text) + len(words) - len(words.lstrip())
         text += words
         end = len(text.rstrip())
@@ -74,5 +78,4 @@ def written(output: str, labels: Sequence[str]) -> Written:
             marks.append(Mark(label, start, end, match.span()))
         else:
             failures += 1
-    rest = output[position:]
-    return Written(text + rest, tuple(marks), failures + (OPEN in rest))
+    return Written(text + output[position:], tuple(marks), failures)

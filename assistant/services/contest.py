@@ -94,6 +94,28 @@ def _count(tell: Tell, at: Judging, done: int, total: int) -> None:
     tell(replace(at, done=done, total=total))
 
 
+def preferences(held: Contest) -> dict[str, dict[str, float]]:
+    """By rival: in how many rows the candidate's result is better, as good or worse, and the share of better ones.
+
+    Scores of a row first, then which is closer to the written reply. The share is of the rows that differ, 0.5 where
+    none does.
+    """
+    ours = held.scored.get("candidate", ())
+    found = {}
+    for name, theirs in held.scored.items():
+        if name != "candidate":
+            pairs = [(_rank(own), _rank(other)) for own, other in zip(ours, theirs, strict=True)]
+            better, worse = sum(a > b for a, b in pairs), sum(a < b for a, b in pairs)
+            share = round(better / (better + worse), 4) if better + worse else 0.5
+            equal = len(pairs) - better - worse
+            found[name] = {"better": better, "equal": equal, "worse": worse, "share": share}
+    return found
+
+
+def _rank(result: Scored) -> tuple[float, float]:
+    return total([result.score]), result.closeness
+
+
 def few_shot_prefix(field: Field, engine: Engine) -> str:
     """Up to SHOTS training examples as the base would see them before a question; "" where none fits.
 

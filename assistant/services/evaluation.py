@@ -5,7 +5,8 @@ Knows who is asked what, and how many at a time; rows and checks are `tasks`', t
 
 Fields of `extract`: micro_f1, precision, recall (0 to 1), by_class, parse_failures (share of the
 sentences whose output held an item without known label), invented_spans (outputs not in the text;
-they are dropped before anybody sees them), n (sentences), entities, seconds.
+they are dropped before anybody sees them), errors (how often each kind of `training.entity_errors` occurs
+between which classes), n (sentences), entities, seconds.
 Fields of `reply`: aspect_coverage (mean, 0 to 1, over rows that name aspects; absent where none does),
 removed_sentences (promises and inventions that the check took out), inventions (sentences with a promise,
 price or contact, and names, that the review does not hold, in what a visitor sees) and inventions_raw (the

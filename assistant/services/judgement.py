@@ -215,6 +215,7 @@ def _header(field: Field, held: Contest, data: str) -> dict[str, Any]:
         "live": field.live.label if field.live and "live" in systems else None,
         "few_shot": held.prefix,
         "systems": systems,
+        "preferred": contest.preferences(held),
         "grounding": grounding,
     }
 

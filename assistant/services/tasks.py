@@ -35,6 +35,7 @@ from assistant.services.heldout import (
 from assistant.stores.manifests import Card
 from assistant.training import evaluate
 from assistant.training.dataset import Example
+from assistant.training.entity_errors import entity_errors
 from assistant.training.evaluate import Ratio
 from assistant.training.formats import serialize_entities
 from assistant.types import AdapterKind, Outcome, Passage
@@ -58,13 +59,15 @@ class Row:
 class Scored:
     """One row's result. `shown` is what a visitor would see; `failed` says that the output could not be read.
 
-    `inventions` counts what the raw output said without a source, before any check removed it.
+    `inventions` counts what the raw output said without a source, before any check removed it. `closeness` decides
+    between results of the same score: the chrF against a written reply, 0 where there is none.
     """
 
     shown: str
     score: Ratio
     failed: bool
     inventions: int
+    closeness: float = 0.0
 
 
 class Task(Protocol):
@@ -157,6 +160,10 @@ class ExtractTask:
             },
             "parse_failures": round(sum(failures for _, failures, _ in found) / pieces, 4) if pieces else 0.0,
             "invented_spans": sum(invented for _, _, invented in found),
+            "errors": [
+                {"kind": error.kind, "gold": error.gold, "found": error.found, "n": count}
+                for error, count in entity_errors(self._gold, [pairs for pairs, _, _ in found]).most_common()
+            ],
             "n": len(self.rows),
             "entities": micro.support,
         }
@@ -196,8 +203,10 @@ class ReplyTask:
             reply, _ = keep_honest(output, row.text)
             aspects, reference = self._aspects[at], self._references[at]
             invented = _inventions(output, row)
-            worth = evaluate.aspect_coverage(reply, aspects) if aspects else evaluate.chrf(reply, reference)
-            scored.append(Scored(reply, Ratio(worth - _inventions(reply, row)), not reply.strip(), invented))
+            closeness = evaluate.chrf(reply, reference)
+            worth = evaluate.aspect_coverage(reply, aspects) if aspects else closeness
+            score = Ratio(worth - _inventions(reply, row))
+            scored.append(Scored(reply, score, not reply.strip(), invented, closeness))
         return scored
 
     def figures(self, outputs: Outputs) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def _systems(judgement: Mapping[str, Any], t: Texts) -> Safe | None:
     names = [name for name in SYSTEMS if isinstance(scores.get(name), int | float)]
     if not names:
         return None
-    keys = ("system", "judged_score", "judged_gap", "judged_failures", "judged_inventions")
+    keys = ("system", "judged_score", "judged_gap", "judged_preferred", "judged_failures", "judged_inventions")
     header = [tag("th", t(key), scope="col", class_="figure" if key != "system" else None) for key in keys]
     rows = [_system(name, figures, judgement, t) for name in names]
     table = tag("table", tag("thead", tag("tr", *header)), tag("tbody", *rows))
@@ -84,8 +84,17 @@ def _system(name: str, figures: Mapping[str, Any], judgement: Mapping[str, Any],
     interval = _points(_mapping(_mapping(figures.get("difference")).get(name)), t)
     gap = t("judged_interval", value=interval[0], low=interval[1], high=interval[2]) if interval else "—"
     counts = [_count(_mapping(figures.get(key)).get(name), t) for key in ("failures", "inventions")]
-    cells = [formats.percent(float(_mapping(figures.get("score"))[name]), t), gap, *counts]
+    preferred = _preferred(_mapping(_mapping(judgement.get("preferred")).get(name)), t)
+    cells = [formats.percent(float(_mapping(figures.get("score"))[name]), t), gap, preferred, *counts]
     return tag("tr", tag("td", _title(name, judgement, t)), *(tag("td", cell, class_="figure") for cell in cells))
+
+
+def _preferred(counts: Mapping[str, Any], t: Texts) -> str:
+    """In how many of the rows that differ the candidate is better; a dash where nothing differs or was counted."""
+    better, worse = counts.get("better"), counts.get("worse")
+    if not isinstance(better, int) or not isinstance(worse, int) or not better + worse:
+        return "—"
+    return t("judged_preferred_rows", n=better, total=better + worse)
 
 
 def _price(judgement: Mapping[str, Any], t: Texts) -> Safe | None:

@@ -120,9 +120,19 @@ def test_a_text_that_is_written_again_without_a_mark_has_no_entities_and_no_faul
     assert read([Delta(" nenhuma")], Segment("A sessão foi aberta.", 0), LABELS) == Reading(())
 
 
-def test_an_open_mark_and_an_unknown_label_are_failures():
-    reading = read([Delta("⟨ Ana|CARGO⟩ mora em⟨ Recife")], Segment("Ana mora em Recife", 0), LABELS)
-    assert (reading.entities, reading.failures) == ((), 2)
+@pytest.mark.parametrize(
+    ("output", "failures"),
+    [
+        ("⟨ Ana|CARGO⟩ mora em⟨ Recife|LOCAL⟩", 1),
+        ("⟨ Ana mora em⟨ Recife|LOCAL⟩", 1),
+        (" Ana|PESSOA⟩ mora em⟨ Recife|LOCAL⟩", 1),
+        (" Ana mora em⟨ Recife|LOCAL⟩⟩⟨", 2),
+    ],
+)
+def test_a_broken_mark_is_a_failure_and_leaves_the_others_in_their_place(output, failures):
+    reading = read([Delta(output)], Segment("Ana mora em Recife", 0), LABELS)
+    assert [(e.text, e.start) for e in reading.entities] == [("Recife", 12)]
+    assert (reading.failures, reading.invented) == (failures, 0)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A version against what answers today: with the scripted engine, and once on the real base."""
 
 import json
+import re
 import string
 from itertools import product
 
@@ -120,6 +121,10 @@ def test_a_better_version_is_promoted_and_the_record_holds_all_that_was_compared
     assert record["verdict"]["promote"], record["verdict"]
     assert record["figures"]["score"] == {"base": 0.0, "few_shot": 0.25, "live": 0.5, "candidate": 0.875}
     assert record["figures"]["difference"]["live"]["low"] > 0
+    against = record["preferred"]["live"]
+    assert against["better"] / (against["better"] + against["worse"]) == pytest.approx(against["share"], abs=1e-4)
+    assert sum(against[key] for key in ("better", "equal", "worse")) == record["rows"] and against["share"] > 0.8
+    assert set(record["preferred"]) == {"base", "few_shot", "live"}
     assert record["systems"]["candidate"]["aspect_coverage"] == 0.875
     assert record["forgetting"] == {"base": 3.0, "candidate": 3.2, "live": 3.2, "added": 0.2}
     assert record["live"] == "0001-gemma3-270m" and record["version"] == "0002-gemma3-270m"
@@ -205,6 +210,7 @@ def test_compare_is_a_table_of_the_same_rows(registry, tmp_path):
     assert table[0] == "| input | base | base + examples | live 0001-gemma3-270m | 0002-gemma3-270m |"
     assert len([line for line in table if line.startswith("| Pedi")]) == 5
     assert any(line.startswith("| aspect_coverage |") for line in table)
+    assert re.fullmatch(r"\| newest preferred \|( \d of \d \(\d+%\), \d equal \|){3}  \|", table[-1])
     assert judging.verdict("replies", 2) is None, "nothing is decided"
 
 
