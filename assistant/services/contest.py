@@ -19,9 +19,9 @@ from assistant.generation.few_shot import Shot, instruction
 from assistant.services.drafts import topics_of
 from assistant.services.evaluation import EvaluationService, System
 from assistant.services.few_shot import SHOTS, choose, without_topics
+from assistant.services.judged import Outputs, Scored, Task
 from assistant.services.judging import Judging, Stage, Tell
 from assistant.services.residence import LiveAdapter, files_of
-from assistant.services.tasks import Outputs, Scored, Task
 from assistant.stores.manifests import NO_TEXT, Card, Localized, Version
 from assistant.training.dataset import Example
 from assistant.training.evaluate import total

@@ -10,7 +10,8 @@ Fields of `reply`: aspect_coverage (mean, 0 to 1, over rows that name aspects; a
 removed_sentences (promises and inventions that the check took out), inventions (sentences with a promise,
 price or contact, and names, that the review does not hold, in what a visitor sees) and inventions_raw (the
 same before the check), chrf (mean against the reference, where rows have one), words (mean), distinct_2, n,
-seconds, outputs.
+seconds, outputs. Where the answers are classes: accuracy, by_class (recall and rows of each), unknown_classes (outputs
+that are none of them), n, seconds, outputs.
 Fields of `chat`: token_f1 (mean over answerable questions, 0 where abstained), answered (share of the
 answerable), false_answers (share of the unanswerable), citation_precision (answers whose quote holds
 the gold answer, over grounded answers), n, seconds.
@@ -34,8 +35,9 @@ from assistant.models.prompt_format import TOPICS_FIELD, fill
 from assistant.models.topics import Topics
 from assistant.services.drafts import FURTHER, TEMPERATURE, best, outline, topics_of
 from assistant.services.few_shot import without_topics
+from assistant.services.judged import Outputs, Task
 from assistant.services.residence import LiveAdapter, files_of
-from assistant.services.tasks import Outputs, Task, read_task
+from assistant.services.tasks import read_task
 from assistant.stores.manifests import Card, Version
 from assistant.types import AdapterKind
 

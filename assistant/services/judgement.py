@@ -24,8 +24,9 @@ from assistant.engines.base import Engine
 from assistant.errors import AdapterError, AdapterIncompatible, AdapterNotFound, DataError
 from assistant.services import contest
 from assistant.services.contest import Contest, Field
+from assistant.services.judged import Task
 from assistant.services.judging import Judging, Stage, Tell
-from assistant.services.tasks import Task, read_task, task_of_examples
+from assistant.services.tasks import read_task, task_of_examples
 from assistant.services.training import TrainingService
 from assistant.stores.judgements import JudgementStore
 from assistant.stores.manifests import Card, Version
