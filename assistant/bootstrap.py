@@ -95,7 +95,7 @@ class Assistant:
     def adapters(self) -> AdaptersService:
         """The adapters page's service, before or after an engine is there."""
         fingerprint = provision.fingerprint(self.base, self.settings.var / "models")
-        few_shots = FewShots(lambda: self._prompt_format is PromptFormat.TEMPLATE, self.training.at_hand)
+        few_shots = FewShots(self._has_template, self.training.at_hand)
         return AdaptersService(self.registry, self.base.name, fingerprint, lambda: self.corpora.names(), few_shots)
 
     @cached_property
@@ -157,7 +157,8 @@ class Assistant:
     def judgement(self) -> JudgementService:
         """Judges new versions against what answers today, on engines of its own."""
         store = JudgementStore(self.settings.var / "judgements")
-        around = Surroundings(self.base.name, self._make_engine, self._traffic, self._losses, self.settings.slots)
+        make, slots = self._make_engine, self.settings.slots
+        around = Surroundings(self.base.name, make, self._traffic, self._losses, slots, self._has_template)
         return JudgementService(self.registry, self.training, store, around)
 
     @cached_property
@@ -254,6 +255,10 @@ class Assistant:
     @cached_property
     def _prompt_format(self) -> PromptFormat:
         return provision.prompt_format(self.base, self.settings.var / "models")
+
+    def _has_template(self) -> bool:
+        """Whether the base takes chat messages."""
+        return self._prompt_format is PromptFormat.TEMPLATE
 
     def _make_engine(self) -> Engine:
         settings, models = self.settings, self.settings.var / "models"

@@ -1,7 +1,8 @@
 """The same held-out rows through several systems: base, base with examples, live version, candidate.
 
-Knows how the few examples get into the prompt, who answers, and how fast. Runs on an engine of its own that
-the caller gives and closes, with live and candidate resident. Refuses to judge.
+Knows how the few examples get into the prompt (as messages where the base takes them), who answers, and how
+fast. Runs on an engine of its own that the caller gives and closes, with live and candidate resident. Refuses to
+judge.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ from functools import partial
 from typing import Any
 
 from assistant.engines.base import Delta, Engine, GenerationRequest
+from assistant.generation.few_shot import Shot, instruction
 from assistant.services.drafts import topics_of
 from assistant.services.evaluation import EvaluationService, System
+from assistant.services.few_shot import SHOTS, choose, without_topics
+from assistant.services.judged import Outputs, Scored, Task
 from assistant.services.judging import Judging, Stage, Tell
 from assistant.services.residence import LiveAdapter, files_of
-from assistant.services.tasks import Outputs, Scored, Task
 from assistant.stores.manifests import NO_TEXT, Card, Localized, Version
 from assistant.training.dataset import Example
 from assistant.training.evaluate import total
 from assistant.training.gate import Results
 
-SHOTS = 4  # examples in the prompt; more pushed the question out of a small base's attention
 SHOWN_ROWS = 30  # of the table to read side by side
 _SEED = 13
 _TRIED = 200  # examples looked at for the prompt
@@ -36,21 +38,25 @@ _FEWEST_TOKENS = 8  # written after the first one; fewer say nothing about speed
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Who competes on what. `live` is None for a first version, or where the candidate itself is live."""
+    """Who competes on what. `live` is None for a first version, or where the candidate itself is live.
+
+    `has_template` says that the base takes chat messages: it then gets its examples as a chat gives them.
+    """
 
     card: Card
     candidate: Version
     live: Version | None
     task: Task
     examples: Sequence[Example]
+    has_template: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Contest:
     """What came out. `outputs` and `scored` by system: base, few_shot, live where there is one, candidate.
 
-    `prefix` is the text before each few-shot prompt; `refusal` says why the engine would not load the
-    candidate: then there are no outputs.
+    `prefix` is the text before each few-shot prompt, messages one after the other; `refusal` says why the engine
+    would not load the candidate: then there are no outputs.
     """
 
     engine: str
@@ -69,9 +75,10 @@ def hold(field: Field, engine: Engine, parallel: int, tell: Tell) -> Contest:
         failure = failures[field.candidate.key]
         reason = Localized(failure.reason_pt or failure.reason, failure.reason)
         return Contest(engine.name, "", {}, {}, {}, reason)
-    prefix = few_shot_prefix(field, engine)
     topics = topics_of(field.candidate)  # the same prompts for those who know nothing of their own
-    systems = {"base": System(None, topics=topics), "few_shot": System(None, prefix, topics)}
+    few_shot = System(None, told=instruction(field.card, "pt"), shots=_shots(field)) if field.has_template else None
+    few_shot = few_shot or System(None, few_shot_prefix(field, engine), topics)
+    systems = {"base": System(None, topics=topics), "few_shot": few_shot}
     if field.live and field.live.key in failures:
         tell(Judging(Stage.LEFT_OUT, "live", reason=failures[field.live.key].reason))
     elif field.live:
@@ -87,7 +94,7 @@ def hold(field: Field, engine: Engine, parallel: int, tell: Tell) -> Contest:
         outputs[name] = service.run(field.task, field.card, system, partial(_count, tell, at))
     tell(Judging(Stage.SPEED))
     scored = {name: field.task.score(found) for name, found in outputs.items()}
-    return Contest(engine.name, prefix, outputs, scored, _speeds(field, systems, engine))
+    return Contest(engine.name, _before(few_shot), outputs, scored, _speeds(field, systems, engine))
 
 
 def _count(tell: Tell, at: Judging, done: int, total: int) -> None:
@@ -116,17 +123,34 @@ def _rank(result: Scored) -> tuple[float, float]:
     return total([result.score]), result.closeness
 
 
+def _before(few_shot: System) -> str:
+    """What a few-shot prompt begins with, to be read."""
+    said = [few_shot.told, *(f"{asked} {answer}" for asked, answer in few_shot.shots)]
+    return "".join(f"{part}\n\n" for part in said) if few_shot.told else few_shot.prefix
+
+
+def _unjudged(field: Field) -> list[Example]:
+    """Training examples none of which is a judged row."""
+    judged = {prompt for row in field.task.rows for prompt in row.prompts}
+    texts = {row.text for row in field.task.rows}
+    return [e for e in field.examples if e.prompt not in judged and e.text not in texts]
+
+
+def _shots(field: Field) -> tuple[Shot, ...]:
+    """The examples that a chat on this base would show, none of them a judged row."""
+    card = replace(field.card, template=without_topics(field.card.template))
+    return tuple(choose(card, _unjudged(field)))
+
+
 def few_shot_prefix(field: Field, engine: Engine) -> str:
     """Up to SHOTS training examples as the base would see them before a question; "" where none fits.
 
     Drawn by a seed, with different answers, none of them a judged row, within the context that the longest
     row and its answer leave.
     """
-    judged = {prompt for row in field.task.rows for prompt in row.prompts}
-    longest = max(judged, key=len, default="")
+    longest = max((prompt for row in field.task.rows for prompt in row.prompts), key=len, default="")
     left = engine.context_size - field.card.max_tokens - engine.count_tokens(longest) - _MARGIN
-    texts = {row.text for row in field.task.rows}
-    known = [e for e in field.examples if e.prompt not in judged and e.text not in texts]
+    known = _unjudged(field)
     drawn = random.Random(_SEED).sample(known, min(len(known), _TRIED))  # noqa: S311  # no secret: a reproducible draw
     blocks: dict[str, str] = {}
     for example in drawn:

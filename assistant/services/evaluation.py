@@ -11,7 +11,8 @@ Fields of `reply`: aspect_coverage (mean, 0 to 1, over rows that name aspects; a
 removed_sentences (promises and inventions that the check took out), inventions (sentences with a promise,
 price or contact, and names, that the review does not hold, in what a visitor sees) and inventions_raw (the
 same before the check), chrf (mean against the reference, where rows have one), words (mean), distinct_2, n,
-seconds, outputs.
+seconds, outputs. Where the answers are classes: accuracy, by_class (recall and rows of each), unknown_classes (outputs
+that are none of them), n, seconds, outputs.
 Fields of `chat`: token_f1 (mean over answerable questions, 0 where abstained), answered (share of the
 answerable), false_answers (share of the unanswerable), citation_precision (answers whose quote holds
 the gold answer, over grounded answers), n, seconds.
@@ -29,27 +30,37 @@ from typing import Any
 
 from assistant.engines.base import Engine, GenerationRequest, complete
 from assistant.errors import AdapterBroken
+from assistant.generation.few_shot import Shot, few_shot_messages, on_one_line
+from assistant.generation.prompt import Budget
 from assistant.models.prompt_format import TOPICS_FIELD, fill
 from assistant.models.topics import Topics
 from assistant.services.drafts import FURTHER, TEMPERATURE, best, outline, topics_of
+from assistant.services.few_shot import without_topics
+from assistant.services.judged import Outputs, Task
 from assistant.services.residence import LiveAdapter, files_of
-from assistant.services.tasks import Outputs, Task, read_task
+from assistant.services.tasks import read_task
 from assistant.stores.manifests import Card, Version
+from assistant.types import AdapterKind
 
 Progress = Callable[[int, int], None]
+
+_MARGIN = 8  # tokens of the context left free, as in a chat
 
 
 @dataclass(frozen=True, slots=True)
 class System:
     """Who answers: an adapter's key, or None for the base, after a prefix with examples or none.
 
-    `topics` are listed in its prompts; `drafts` has replies drafted again as a visitor gets them.
+    `topics` are listed in its prompts; `drafts` has replies drafted again as a visitor gets them. A base that
+    takes chat messages is `told` what to do and gets its examples as `shots`: then there is no prefix.
     """
 
     adapter: str | None
     prefix: str = ""
     topics: Topics | None = None
     drafts: bool = False
+    told: str = ""
+    shots: tuple[Shot, ...] = ()
 
     @classmethod
     def of(cls, version: Version) -> System:
@@ -110,12 +121,10 @@ class EvaluationService:
         def one(asked: tuple[str, str]) -> str:
             nonlocal done
             text, prompt = asked
-            if TOPICS_FIELD in card.template:
-                prompt = fill(card.template, text=text, topics=outline(system.topics, text))
-            request = GenerationRequest(
-                system.prefix + prompt, adapter=system.adapter, max_tokens=card.max_tokens, stop=card.stop
-            )
+            request = self._request(card, system, text, prompt)
             output, _ = complete(self._engine, request)
+            if system.told and card.kind is AdapterKind.EXTRACT:
+                output = on_one_line(output)
             if system.topics and system.drafts:
                 output = best(output, text, system.topics, self._further(request))
             done += 1
@@ -125,6 +134,19 @@ class EvaluationService:
         with ThreadPoolExecutor(self._parallel) as pool:
             texts = iter(list(pool.map(one, prompts)))
         return [list(islice(texts, len(row.prompts))) for row in task.rows]
+
+    def _request(self, card: Card, system: System, text: str, prompt: str) -> GenerationRequest:
+        """What a system is asked; a base that is told what to do ends its answer by itself."""
+        if TOPICS_FIELD in card.template:
+            template = without_topics(card.template) if system.told else card.template
+            prompt = fill(template, text=text, topics=outline(system.topics, text))
+        if not system.told:
+            return GenerationRequest(
+                system.prefix + prompt, adapter=system.adapter, max_tokens=card.max_tokens, stop=card.stop
+            )
+        budget = Budget(self._engine.context_size - card.max_tokens - _MARGIN, self._engine.count_tokens)
+        messages = few_shot_messages(system.told, system.shots, prompt, budget)
+        return GenerationRequest(messages, adapter=system.adapter, max_tokens=card.max_tokens)
 
     def _further(self, request: GenerationRequest) -> Iterator[str]:
         for draft in range(1, FURTHER + 1):

@@ -22,7 +22,7 @@ from assistant.training.dataset import Example
 from assistant.training.formats import serialize_entities
 from assistant.types import AdapterKind
 
-SHOTS = 4  # as many as the few-shot prompt of a judgement has
+SHOTS = 4  # of a chat and of a judgement; more pushed the question out of a small base's attention
 _SEED = 13
 _TRIED = 400  # examples looked at
 _LONGEST = 1_500  # characters of an example; a longer one would leave no room for the others

@@ -24,8 +24,9 @@ from assistant.engines.base import Engine
 from assistant.errors import AdapterError, AdapterIncompatible, AdapterNotFound, DataError
 from assistant.services import contest
 from assistant.services.contest import Contest, Field
+from assistant.services.judged import Task
 from assistant.services.judging import Judging, Stage, Tell
-from assistant.services.tasks import Task, read_task, task_of_examples
+from assistant.services.tasks import read_task, task_of_examples
 from assistant.services.training import TrainingService
 from assistant.stores.judgements import JudgementStore
 from assistant.stores.manifests import Card, Version
@@ -43,7 +44,8 @@ class Surroundings:
 
     `base` is the name of the base; `make_engine` gives an engine that is closed afterwards; `traffic` the
     router's figures for an adapter (`services.traffic`); `losses` those of `training.forgetting`, {} where
-    the engine has no weights; `parallel` requests run at a time.
+    the engine has no weights; `parallel` requests run at a time; `has_template` says whether the base takes chat
+    messages.
     """
 
     base: str
@@ -51,6 +53,7 @@ class Surroundings:
     traffic: Callable[[str], Mapping[str, Any]]
     losses: Callable[[Mapping[str, Path]], Mapping[str | None, float]]
     parallel: int
+    has_template: Callable[[], bool] = lambda: False
 
 
 class JudgementService:
@@ -163,7 +166,8 @@ class JudgementService:
                 f"{data} holds no rows to judge {name} on. Add some, or name another file under data.test.",
                 pt=f"{data} não tem linhas para julgar {name}. Acrescente algumas ou indique outro em data.test.",
             )
-        return Field(card, candidate, live, task, self._training.data(name).train), data
+        examples = self._training.data(name).train
+        return Field(card, candidate, live, task, examples, self._around.has_template()), data
 
     def _candidate(self, name: str, number: int | None) -> Version:
         if number is not None:

@@ -4,16 +4,15 @@ Knows the data files, the prompts and the checks that stand between an output an
 `training.evaluate`'s. Refuses to know engines: outputs come in as texts, one for each prompt.
 
 A row's score: extract (2 tp, 2 tp + fp + fn), so that sums give the micro-F1; reply the aspects taken up, or chrF
-against the reference where none are listed, less one for each invention; chat 1 for the right answer to what the
-passage answers and for abstaining from what it does not.
+against the reference where none are listed, less one for each invention, and where the answers are classes 1 for the
+right one (`classes`); chat 1 for the right answer to what the passage answers and for abstaining from what it does not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from assistant.engines.base import Delta
 from assistant.errors import DataError
@@ -23,6 +22,7 @@ from assistant.generation.prompt import sources_of
 from assistant.generation.selection import settled
 from assistant.generation.verification import keep_honest
 from assistant.models.prompt_format import ABSTENTION, evidence_block, fill
+from assistant.services.classes import ClassTask, are_classes
 from assistant.services.heldout import (
     INPUT_FIELDS,
     OUTPUT_FIELDS,
@@ -32,6 +32,7 @@ from assistant.services.heldout import (
     reply_rows,
     spread,
 )
+from assistant.services.judged import Outputs, Row, Scored, Task
 from assistant.stores.manifests import Card
 from assistant.training import evaluate
 from assistant.training.dataset import Example
@@ -43,49 +44,6 @@ from assistant.types import AdapterKind, Outcome, Passage
 _CONTEXT_CHARS = 2_000  # of a judged paragraph; a longer one is cut, as a store would cut it
 _RIGHT = 0.5  # token F1 from which an answer in other words counts as the gold one
 
-Outputs = Sequence[Sequence[str]]  # for each row, the completion of each of its prompts
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What a visitor would send, what is expected (to be read beside outputs), and its prompts, one a segment."""
-
-    text: str
-    expected: str
-    prompts: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """One row's result. `shown` is what a visitor would see; `failed` says that the output could not be read.
-
-    `inventions` counts what the raw output said without a source, before any check removed it. `closeness` decides
-    between results of the same score: the chrF against a written reply, 0 where there is none.
-    """
-
-    shown: str
-    score: Ratio
-    failed: bool
-    inventions: int
-    closeness: float = 0.0
-
-
-class Task(Protocol):
-    """The held-out rows of one adapter."""
-
-    @property
-    def rows(self) -> Sequence[Row]:
-        """The rows, in the order of the file."""
-        ...
-
-    def score(self, outputs: Outputs) -> list[Scored]:
-        """Each row's result."""
-        ...
-
-    def figures(self, outputs: Outputs) -> dict[str, Any]:
-        """The figures of `evaluate`."""
-        ...
-
 
 def read_task(card: Card, data: Path, limit: int = 0) -> Task:
     """The rows of a data file for an adapter's kind, at most `limit` (0: all), spread evenly over the file.
@@ -95,7 +53,7 @@ def read_task(card: Card, data: Path, limit: int = 0) -> Task:
     if card.kind is AdapterKind.EXTRACT:
         return ExtractTask(card, spread(labelled_texts(data), limit))
     if card.kind is AdapterKind.REPLY:
-        return ReplyTask(card, spread(reply_rows(data), limit))
+        return _reply_task(card, reply_rows(data), limit)
     return ChatTask(card, spread(grounded_rows(data), limit))
 
 
@@ -112,7 +70,16 @@ def task_of_examples(card: Card, examples: Sequence[Example], limit: int = 0) ->
     pairs = [(e.text, e.completion.strip()) for e in examples]
     if card.kind is AdapterKind.EXTRACT:
         return ExtractTask(card, spread([(text, _gold(card, text, completion)) for text, completion in pairs], limit))
-    return ReplyTask(card, spread([{"review": text, "reply": reply} for text, reply in pairs], limit))
+    return _reply_task(card, [{"review": text, "reply": reply} for text, reply in pairs], limit)
+
+
+def _reply_task(card: Card, records: Sequence[dict[str, Any]], limit: int) -> Task:
+    """Replies, or classes where the answers of the file are such."""
+    answers = [str(first(record, OUTPUT_FIELDS) or "") for record in records]
+    replies = ReplyTask(card, spread(records, limit))
+    if are_classes(answers) and not any(record.get("aspects") for record in records):
+        return ClassTask(replies.rows, answers)
+    return replies
 
 
 class ExtractTask:

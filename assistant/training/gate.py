@@ -21,6 +21,7 @@ which rounds differently, so that even one adapter run twice differs in a row or
 MORE_FAULTS = 0.01
 """Parse failures, and inventions, a row more than the live version's; the aim is one in 200 and none, and one in
 a hundred is more than chance on the two hundred rows that are usually judged."""
+FEW_FAULTS = 2  # more than the live version's are no reason yet, on however few rows: one row of sixty is chance
 TAKEN = 0.02
 """Share of other adapters' held-out texts that the new one may draw to itself: the router's own threshold already
 costs one in twenty; two in a hundred more is what a visitor would not notice."""
@@ -188,13 +189,14 @@ def _not_better(rivals: Rivals, intervals: Mapping[str, Interval]) -> _Fault | N
 def _price_faults(candidate: Results, rivals: Rivals, collateral: Collateral) -> Iterator[_Fault]:
     reference = rivals.reference
     rows = max(len(candidate.items), 1)
-    if (candidate.failures - reference.failures) / rows > MORE_FAULTS:
+    allowed = max(FEW_FAULTS, MORE_FAULTS * rows)
+    if candidate.failures - reference.failures > allowed:
         yield _fault(
             "failures",
             f"Mais saídas que não se podem ler: {candidate.failures} contra {reference.failures}, em {rows} linhas.",
             f"More outputs that cannot be read: {candidate.failures} against {reference.failures}, in {rows} rows.",
         )
-    if (candidate.inventions - reference.inventions) / rows > MORE_FAULTS:
+    if candidate.inventions - reference.inventions > allowed:
         yield _fault(
             "inventions",
             f"Inventa mais: {candidate.inventions} contra {reference.inventions}, em {rows} linhas.",
@@ -207,7 +209,7 @@ def _price_faults(candidate: Results, rivals: Rivals, collateral: Collateral) ->
             f"It takes {_en(collateral.taken)} % of other adapters' texts (limit {_en(TAKEN)} %).",
         )
     limit = max(FORGETTING, AS_LIVE * (collateral.live_forgetting or 0.0))
-    if collateral.forgetting is not None and collateral.forgetting > limit:
+    if collateral.forgetting is not None and not collateral.forgetting <= limit:  # what is no number is no less
         en, most = f"{collateral.forgetting:.2f}", f"{limit:.2f}"
         pt, maximum = en.replace(".", ","), most.replace(".", ",")
         yield _fault(

@@ -12,7 +12,7 @@ from assistant.types import AdapterKind
 from assistant.ui import formats
 from assistant.ui.texts import Texts
 
-_COUNTS = {"inventions", "removed_sentences"}  # every other figure is a share, 0 to 1
+_COUNTS = {"inventions", "removed_sentences", "unknown_classes"}  # every other figure is a share, 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class _Figure:
 _FIGURES: Mapping[AdapterKind, tuple[_Figure, ...]] = {
     AdapterKind.EXTRACT: (_Figure(("micro_f1",), lead=True), _Figure(("precision",)), _Figure(("recall",))),
     AdapterKind.REPLY: (
-        _Figure(("aspect_coverage", "chrf"), lead=True),  # without aspects: likeness to the reference
-        _Figure(("inventions", "removed_sentences")),  # older versions were not asked what remains
+        _Figure(("aspect_coverage", "accuracy", "chrf"), lead=True),  # without aspects: likeness to the reference
+        _Figure(("inventions", "removed_sentences", "unknown_classes")),  # older versions were not asked what remains
     ),
     AdapterKind.CHAT: (
         _Figure(("answered",), lead=True),

@@ -113,3 +113,49 @@ def test_examples_kept_out_of_training_become_rows():
     assert total([task.score([[example.completion]])[0].score]) == 1.0
     with pytest.raises(DataError, match=r"data\.test"):
         task_of_examples(card(AdapterKind.CHAT), [example])
+
+
+CLASSES = [
+    ("O poste apagou.", "Iluminação Pública"),
+    ("Ninguém varre a rua.", "Limpeza Urbana"),
+    ("Tem buraco.", "Obras"),
+]
+
+
+def test_a_class_is_right_or_wrong_and_its_capitals_are_no_inventions(tmp_path):
+    rows = [{"input": f"{text} {i}", "output": name} for i in range(2) for text, name in CLASSES]
+    task = read_task(card(AdapterKind.REPLY), rows_file(tmp_path, rows))
+    outputs = [[" Iluminação Pública"], [" limpeza urbana."], [" Limpeza Urbana"], [""], [" Obras"], [" Obras do dia"]]
+    scored = task.score(outputs)
+    assert [s.score.top for s in scored] == [1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+    assert [s.failed for s in scored] == [False, False, False, True, False, True], "no class of this file"
+    assert [s.inventions for s in scored] == [0] * 6
+    figures = task.figures(outputs)
+    assert (figures["accuracy"], figures["unknown_classes"], figures["n"]) == (0.3333, 2, 6)
+    assert figures["by_class"]["Limpeza Urbana"] == {"recall": 0.5, "n": 2}
+
+
+def test_a_part_of_the_rows_is_read_with_the_classes_of_the_whole_file(tmp_path):
+    rows = [{"input": f"{text} {i}", "output": name} for text, name in CLASSES for i in range(2)]
+    task = read_task(card(AdapterKind.REPLY), rows_file(tmp_path, rows), limit=2)
+    assert [s.failed for s in task.score([["Limpeza Urbana"], ["Jardins"]])] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        ["Obras", "Limpeza", "Saúde"],  # nothing comes twice
+        ["uma resposta bem comprida que se repete, palavra por palavra, sempre"] * 4,
+        ["duas\nlinhas"] * 4,
+        ["", ""],
+    ],
+)
+def test_what_is_no_class_stays_a_reply(tmp_path, answers):
+    rows = [{"input": str(i), "output": answer} for i, answer in enumerate(answers)]
+    task = read_task(card(AdapterKind.REPLY), rows_file(tmp_path, rows))
+    assert "accuracy" not in task.figures([["x"]] * len(rows))
+
+
+def test_replies_with_aspects_are_replies_whatever_they_look_like(tmp_path):
+    rows = [{"review": f"Sopa {i}.", "reply": "Perdão.", "aspects": ["sopa"]} for i in range(6)]
+    assert "aspect_coverage" in read_task(card(AdapterKind.REPLY), rows_file(tmp_path, rows)).figures([["x"]] * 6)

@@ -29,6 +29,7 @@ def said(parts: list[str]) -> str:
     [
         (AdapterKind.EXTRACT, EXTRACT, "F1 75,3 %", "F1 75.3%"),
         (AdapterKind.REPLY, REPLY, "aspectos retomados 67,9 %", "aspects taken up 67.9%"),
+        (AdapterKind.REPLY, {"accuracy": 0.9, "n": 60.0}, "classes certas 90,0 %", "right classes 90.0%"),
         (AdapterKind.REPLY, {"chrf": 0.41}, "semelhança com a resposta de referência 41,0 %", None),
         (AdapterKind.CHAT, CHAT, "respondidas 84,3 % · respostas falsas 7,5 %", "answered 84.3% · false answers 7.5%"),
         (AdapterKind.CHAT, {"token_f1": 0.312, "n": 142.0}, "", ""),
