@@ -117,6 +117,7 @@ def unquantized(base: Path, checkpoint: Path, out: Path) -> None:
     layers = int(source.get_field("gemma3.block_count").contents())
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.GEMMA3, layers)
     writer = gguf.GGUFWriter(out.with_suffix(".tmp"), "gemma3")
+    writer.data_alignment = source.alignment
     copy_metadata(source, writer, int(gguf.LlamaFileType.ALL_F32))
     expected = {tensor.name: tuple(int(n) for n in reversed(tensor.shape)) for tensor in source.tensors}
     if "output.weight" in expected:  # the same weights as the embedding's, in another quantization
