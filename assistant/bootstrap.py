@@ -32,6 +32,7 @@ from assistant.services.jobs import JobsService
 from assistant.services.judge_process import JudgeProcess
 from assistant.services.judgement import JudgementService, Surroundings
 from assistant.services.memory import Memory, Precision, process_megabytes, weights_of
+from assistant.services.parity import Reference
 from assistant.services.residence import LiveAdapter
 from assistant.services.routing import RoutingService
 from assistant.services.training import TrainingService
@@ -282,7 +283,7 @@ class Assistant:
         settings = self.settings
         return LlamaCppEngine(gguf, threads=_threads(settings), slots=slots, context_size=settings.context_size)
 
-    def _transformers(self, checkpoint: Path, quantization: Literal["nf4", "int8", "bf16", "fp32"]) -> Engine:
+    def _transformers(self, checkpoint: Path, quantization: Literal["nf4", "int8", "bf16", "fp32"]) -> Reference:
         from assistant.engines.transformers_peft import TransformersPeftEngine
 
         return TransformersPeftEngine(

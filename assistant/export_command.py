@@ -30,7 +30,7 @@ def add_to(adapters: argparse.ArgumentParser) -> None:
     command.add_argument("--form", choices=_FORMS, required=True, help="what to make of it")
     command.add_argument("--to", type=Path, required=True, metavar="PATH", help="a new folder, or a new .zip")
     command.add_argument("--prompts", type=int, default=50, metavar="N", help="inputs that the forms are compared on")
-    command.add_argument("--all-forms", action="store_true", help="compare all four forms, not only what is exported")
+    command.add_argument("--this-form", action="store_true", help="compare what is exported, not all four forms")
     command.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object")
 
 
@@ -53,7 +53,7 @@ def run(assistant: Any, options: argparse.Namespace) -> None:
         options.to,
         number=options.version,
         prompts=options.prompts,
-        every_form=options.all_forms,
+        every_form=not options.this_form,
         language=assistant.settings.language,
     )
     with errors_told(options):
@@ -68,6 +68,6 @@ def readable_export(record: dict[str, Any]) -> str:
             continue
         lines.append(
             f"{name}: {found['identical']:.0%} of {found['prompts']:.0f} texts equal to {record['reference']}'s, "
-            f"common prefix {found['common_prefix']:.0%}"
+            f"common prefix {found['common_prefix']:.0%}, {found['clear']:.0f} clear differences"
         )
     return "\n".join(lines)

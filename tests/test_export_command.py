@@ -50,7 +50,7 @@ def test_a_shipped_adapter_is_merged_and_written_as_gguf(home, base_checkpoint, 
     target = tmp_path / "legal.zip"
     assistant = build(Settings.load(home=home))
     live = assistant.registry.active("legal-ner").number
-    order = Order("legal-ner", "gguf-merged", target, number=live, prompts=3)
+    order = Order("legal-ner", "gguf-merged", target, number=live, prompts=3, every_form=False)
     record = assistant.exports.export(order, lambda line: None)
     assistant.close()
     assert list(record["forms"]) == ["peft", "gguf", "gguf-merged"]

@@ -29,6 +29,7 @@ from assistant.engines.base import (
 )
 from assistant.engines.decoding import Sampling, TextOfTokens, decode, next_log_probabilities
 from assistant.engines.loading import end_tokens, linear_layers, load_checkpoint
+from assistant.engines.partings import Parting, Reader, parting
 from assistant.engines.peft_files import peft_fault
 from assistant.engines.refusals import closed, not_resident, too_long
 from assistant.engines.stopping import StopStrings
@@ -119,6 +120,15 @@ class TransformersPeftEngine:
         prompt = self._prompt_ids(request)
         with self._streams.running(partial(self._work, request, prompt), cancel) as items:
             yield from _received(items, len(prompt))
+
+    def parting(self, request: GenerationRequest, texts: tuple[str, str]) -> Parting | None:
+        """Where two completions of a plain prompt part, and how wide the gap is for this model."""
+        with self._lock, _quiet():
+            with self._state:
+                name = self._names[self._require_known(request.adapter)] if request.adapter else None
+            reader = Reader(self._model, lambda text: self._encode(text, special=True), self._ends)
+            with self._chosen(name):
+                return parting(reader, str(request.prompt), texts, request.stop)
 
     def count_tokens(self, text: str) -> int:
         """See `Engine`."""

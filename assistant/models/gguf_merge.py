@@ -96,7 +96,7 @@ def _write(source: Any, pairs: Mapping[str, _Pair], out: Path) -> None:
     writer = gguf.GGUFWriter(out, str(source.get_field("general.architecture").contents()))
     writer.data_alignment = source.alignment
     try:
-        _copy_metadata(source, writer)
+        copy_metadata(source, writer, _file_type(int(source.get_field("general.file_type").contents())))
         for tensor in source.tensors:
             data = tensor.data
             if tensor.name in pairs:
@@ -122,8 +122,8 @@ def _write(source: Any, pairs: Mapping[str, _Pair], out: Path) -> None:
         writer.close()
 
 
-def _copy_metadata(source: Any, writer: Any) -> None:
-    """Every key but those that the writer sets itself; the file type is the merged one's."""
+def copy_metadata(source: Any, writer: Any, file_type: int) -> None:
+    """Every key but those that the writer sets itself; the file type is the new file's."""
     import gguf
 
     array = gguf.GGUFValueType.ARRAY
@@ -133,7 +133,7 @@ def _copy_metadata(source: Any, writer: Any) -> None:
         kind = field.types[0]
         value = field.contents()
         if field.name == "general.file_type":
-            value = _file_type(int(value))
+            value = file_type
         writer.add_key_value(field.name, value, kind, sub_type=field.types[-1] if kind == array else None)
 
 

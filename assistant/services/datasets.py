@@ -68,9 +68,19 @@ class DataSetService:
         """
         return self._examined(target, *self._open(target, path, mapping))
 
-    def study(self, target: Target, path: Path, mapping: Mapping | None = None, n: int = 3) -> Study:
-        """`examine` and `preview` in one reading, with the texts of the rows that the findings name."""
-        found, card = self._open(target, path, mapping)
+    def study(
+        self,
+        target: Target,
+        path: Path,
+        mapping: Mapping | None = None,
+        n: int = 3,
+        found: RecordSet | None = None,
+    ) -> Study:
+        """`examine` and `preview` in one reading, with the texts of the rows that the findings name.
+
+        `found` are the records of the file where it was read already.
+        """
+        found, card = self._open(target, path, mapping, found)
         result = self._examined(target, found, card)
         shown = preview(found.records, card, n) if result.ok else ()
         return Study(result, shown, named_rows(found.records, result))
@@ -168,16 +178,18 @@ class DataSetService:
         if target.exists() or target.is_symlink():
             raise taken(name)
 
-    def _open(self, target: Target, path: Path, mapping: Mapping | None) -> tuple[RecordSet, Card]:
+    def _open(
+        self, target: Target, path: Path, mapping: Mapping | None, found: RecordSet | None = None
+    ) -> tuple[RecordSet, Card]:
+        if isinstance(target, str) and not isinstance(target, AdapterKind):
+            target = self._registry.card(target)  # says that there is none, before the file is read
+        found = found or read_records(path, mapping)
         if isinstance(target, AdapterKind):
-            found = read_records(path, mapping)
             words = Localized(path.stem, path.stem)
             return found, draft_card(NewAdapter("draft", target, words, words), found.records)
         if isinstance(target, NewAdapter):
-            found = read_records(path, mapping)
             return found, draft_card(target, found.records)
-        card = target if isinstance(target, Card) else self._registry.card(target)
-        return read_records(path, mapping), card
+        return found, target
 
     def _examined(self, target: Target, found: RecordSet, card: Card) -> DataReport:
         """As data of an adapter that is there its own recipe sets the limits, and its own data is beside it."""

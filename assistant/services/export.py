@@ -29,7 +29,7 @@ from assistant.models.disk import require_space
 from assistant.models.hub import TERMS
 from assistant.models.provision import fingerprint
 from assistant.services import parity
-from assistant.services.drafts import TOPICS_FILE
+from assistant.services.drafts import TOPICS_FILE, topics_of
 from assistant.services.export_card import Facts, notice, readme
 from assistant.services.export_forms import Form, Workshop, form_of, unwritable
 from assistant.services.export_trial import Engines, Trial
@@ -48,7 +48,7 @@ class Order:
     """What is asked for, not yet checked. `number` None takes the live version, else the newest of this base.
 
     A `target` that ends in .zip becomes an archive, any other a folder. `every_form` compares all four forms,
-    also those that are not exported.
+    also those that are not exported; else only this one and, on a GGUF base, the adapter on it.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Order:
     target: Path
     number: int | None = None
     prompts: int = parity.PROMPTS
-    every_form: bool = False
+    every_form: bool = True
     language: str = "pt"
 
 
@@ -96,7 +96,7 @@ class ExportService:
             needed = shop.size(form) * (2 if _is_archive(target) else 1) + sum(map(shop.size, others)) + shop.base_size
             require_space(hidden.parent, needed, ("choose another place", "escolha outro lugar"))
             trial = Trial(self._registry.card(order.name), shop, self._engines, say)
-            inputs = parity.own_inputs(trial.card, self._training, order.prompts)
+            inputs = parity.own_inputs(trial.card, self._training, order.prompts, topics_of(version))
             artefact, figures = trial.run(form, folder, inputs, order.every_form)
             record = self._record(version, form, inputs, figures)
             facts = Facts(

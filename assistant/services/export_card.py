@@ -16,6 +16,7 @@ from assistant.models.catalog import BaseModel, Source
 from assistant.models.gguf_merge import PRECISION as GGUF_PRECISION
 from assistant.models.prompt_format import TOPICS_FIELD
 from assistant.services.export_forms import Form
+from assistant.services.parity import CLEAR
 from assistant.stores.manifests import Card, Localized, Manifest
 from assistant.training.merging import PRECISION as MERGED_PRECISION
 
@@ -184,10 +185,11 @@ def _parity(facts: Facts, say: _Words) -> str:
     head = say(
         f"Textos gulosos (até {parity['tokens']} tokens) de {parity['prompts']} entradas ({inputs}), comparados com os "
         f"do PEFT sobre a base em bf16. As formas têm precisões diferentes: num quase empate entre dois tokens, o "
-        "texto segue outro caminho a partir dali.",
+        f"texto segue outro caminho a partir dali. Clara é uma diferença de mais de {_decimal(CLEAR, say)} em "
+        "log-probabilidade.",
         f"Greedy texts (up to {parity['tokens']} tokens) for {parity['prompts']} inputs ({inputs}), against those of "
         "PEFT over the base in bf16. The forms differ in precision: at a near tie between two tokens a text goes "
-        "another way from there on.",
+        f"another way from there on. A difference is clear above {_decimal(CLEAR, say)} in log-probability.",
     )
     titles = [
         say("forma", "form"),
@@ -195,6 +197,7 @@ def _parity(facts: Facts, say: _Words) -> str:
         say("prefixo comum", "common prefix"),
         say("caracteres até divergir", "characters before they part"),
         say("vazios", "empty"),
+        say("diferenças claras", "clear differences"),
     ]
     rows = [
         [
@@ -203,6 +206,7 @@ def _parity(facts: Facts, say: _Words) -> str:
             _percent(found["common_prefix"], say),
             _decimal(found["prefix_characters"], say),
             str(found["empty"]),
+            str(round(found["clear"])),
         ]
         for name, found in parity["forms"].items()
     ]

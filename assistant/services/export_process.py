@@ -90,6 +90,7 @@ class ExportProcess:
         return [
             self._python, "-m", "assistant", "adapters", "export", name, "--version", str(order.number), "--form",
             str(form), "--to", str(order.target), "--prompts", str(order.prompts), "--json",
+            *([] if order.every_form else ["--this-form"]),
         ]  # fmt: skip
 
     def _start(self, command: list[str], language: str, out: int, err: int) -> subprocess.Popen[bytes]:

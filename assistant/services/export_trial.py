@@ -6,7 +6,8 @@ targets and cards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from assistant.engines.base import AdapterFiles, Engine
 from assistant.errors import AdapterBroken
 from assistant.services import parity
 from assistant.services.export_forms import Form, Workshop
-from assistant.services.parity import Inputs
+from assistant.services.parity import Inputs, Reference
 from assistant.services.residence import LiveAdapter, files_of
 from assistant.stores.manifests import Card, Localized, Version
 
@@ -26,7 +27,7 @@ class Engines:
     """Open a GGUF in llama.cpp, a checkpoint in transformers (bf16); the caller closes them."""
 
     gguf: Callable[[Path], Engine]
-    checkpoint: Callable[[Path], Engine]
+    checkpoint: Callable[[Path], Reference]
 
 
 class Trial:
@@ -47,13 +48,44 @@ class Trial:
         """
         shop = self._shop
         reference = self._checked(Form.PEFT, shop.version.path, inputs.prompts, [])
-        figures = {str(Form.PEFT): parity.agreement(reference, reference)}
         artefact = shop.make(form, folder)
+        texts = {Form.PEFT: reference}
         for other in self._compared(form, every):
             made = artefact if other is form else shop.make(other, shop.scratch / other)
-            texts = self._checked(other, made, inputs.prompts, reference)
-            figures[str(other)] = parity.agreement(reference, texts)
-        return artefact, figures
+            texts[other] = self._checked(other, made, inputs.prompts, reference)
+            if other is not form:  # before the next one takes its room
+                shutil.rmtree(shop.scratch / other, ignore_errors=True)
+        return artefact, self._figures(texts, inputs.prompts)
+
+    def _figures(self, texts: Mapping[Form, Sequence[str]], prompts: Sequence[str]) -> dict[str, dict[str, float]]:
+        """The figures of each form; raises `AdapterBroken` where one differs from PEFT by more than precision."""
+        reference = texts[Form.PEFT]
+        apart = [form for form in texts if list(texts[form]) != list(reference)]
+        gaps = self._gaps({form: texts[form] for form in apart}, reference, prompts) if apart else {}
+        figures = {}
+        for form, found in texts.items():
+            figures[str(form)] = parity.agreement(reference, found) | parity.told(gaps.get(form, ()))
+            fault = parity.difference_of(figures[str(form)])
+            if fault is not None:
+                raise _unfit(self._shop.version, form, fault)
+        return figures
+
+    def _gaps(
+        self, texts: Mapping[Form, Sequence[str]], reference: Sequence[str], prompts: Sequence[str]
+    ) -> dict[Form, list[float]]:
+        """How wide the gaps are for PEFT where the texts of a form part from its own; seconds: nothing is written."""
+        version, shop = self._shop.version, self._shop
+        self._say("weighing where the texts part")
+        engine = self._engines.checkpoint(shop.checkpoint)
+        try:
+            engine.set_adapters([files_of(LiveAdapter(self.card, version))])
+            asked = parity.requests(version.key, prompts, self.card.stop)
+            return {
+                form: parity.gaps(engine, asked, list(zip(reference, found, strict=True)))
+                for form, found in texts.items()
+            }
+        finally:
+            engine.close()
 
     def _compared(self, form: Form, every: bool) -> list[Form]:
         """The forms beside PEFT: the exported one; the adapter over a GGUF base, which costs nothing; or all."""

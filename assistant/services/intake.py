@@ -20,62 +20,33 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from assistant.errors import ConfigurationError, DataError
 from assistant.services.dataset_files import written
 from assistant.services.datasets import Adopted, DataSetService
-from assistant.services.hub_data import Fetching, Origin, fetch, read_origin
+from assistant.services.hub_data import Fetching, fetch, read_origin
+from assistant.services.intake_choice import (
+    Choice,
+    Intake,
+    gone,
+    kind_of,
+    likely,
+    mapping_of,
+    new_adapter,
+    said_of,
+)
 from assistant.services.intake_files import copied
-from assistant.stores.manifests import NO_TEXT, Localized, write_atomically
+from assistant.stores.manifests import Localized, write_atomically
 from assistant.training.columns import Columns, columns_of
-from assistant.training.drafts import NewAdapter, proposed_template
-from assistant.training.records import Mapping, RecordSet, read_records
+from assistant.training.drafts import proposed_template
+from assistant.training.records import read_records
 from assistant.training.report import Study
-from assistant.types import AdapterKind
 
 _KEPT_S = 30 * 24 * 3600.0  # a data set that nobody came back to; it may hold personal data
 _STUDIES = 8  # reports kept in memory
 _LONGEST = 4_000  # characters of what is typed into one field
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What was said of a data set so far; an empty template is the proposed one.
-
-    `adapter` is the one whose data it is to be added to; empty: a new one is to be made of it.
-    """
-
-    kind: AdapterKind = AdapterKind.REPLY
-    mapping: Mapping | None = None
-    title: str = ""
-    name: str = ""
-    template: str = ""
-    adapter: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Intake:
-    """A data set as it stands: `study` is None while columns have to be named, or where `problem` says why.
-
-    `targets` are the adapters of its kind, whose data it can be added to; `origin` is None of what came as a file.
-    """
-
-    path: Path
-    size: int
-    columns: Columns
-    choice: Choice
-    template: str = ""
-    study: Study | None = None
-    problem: Localized = NO_TEXT
-    targets: tuple[str, ...] = ()
-    origin: Origin | None = None
-
-    @property
-    def ready(self) -> bool:
-        """Whether an adapter can be made of it, or learn from it."""
-        return self.study is not None and self.study.report.ok
 
 
 class IntakeService:
@@ -85,7 +56,7 @@ class IntakeService:
         self._datasets = datasets
         self._folder = folder
         self._studies: OrderedDict[tuple[object, ...], tuple[str, Study]] = OrderedDict()
-        self._columns: dict[tuple[str, int], Columns] = {}
+        self._columns: dict[tuple[int, ...], Columns] = {}
         self._lock = threading.Lock()
         with suppress(OSError):  # a folder that cannot be read is told of when somebody brings something
             self._sweep()
@@ -133,14 +104,14 @@ class IntakeService:
 
     def _begin(self, staged: Path, path: Path) -> None:
         """Read what came, once, and say of it what is plain."""
-        columns = columns_of(path)
+        columns = self._columns_of(path)
         found = read_records(path, columns.proposed) if columns.plain else None
-        self._write(staged, Choice(_likely(found), columns.proposed))
+        self._write(staged, Choice(likely(found), columns.proposed))
 
     def state(self, owner: str) -> Intake | None:
         """What this visitor brought, with its report; None where there is nothing. Who looks, keeps it."""
         place = self._place(owner)
-        said = _said(place)
+        said = said_of(place)
         if said is None:
             return None
         with suppress(OSError):  # gone meanwhile, or a disk that is only read
@@ -159,11 +130,8 @@ class IntakeService:
         Raises `DataError` for a kind or a column that there is not; nothing has changed then.
         """
         now = self._there(owner)
-        mapping = None
-        if now.columns.names:
-            known = [column if column in (*now.columns.names, "") else _no_column(column, now) for column in columns]
-            mapping = _apart(Mapping(known[0], known[1], known[2]), now.choice.mapping or Mapping("", ""))
-        aimed = self._aimed(replace(now, choice=replace(now.choice, kind=_kind(kind), mapping=mapping)))
+        mapping = mapping_of(columns, now)
+        aimed = self._aimed(replace(now, choice=replace(now.choice, kind=kind_of(kind), mapping=mapping)))
         choice = aimed.choice
         self._try(aimed)
         self._change(
@@ -189,7 +157,7 @@ class IntakeService:
         except (DataError, FileNotFoundError) as error:
             if wanted.path.exists():
                 raise
-            raise _gone() from error
+            raise gone() from error
 
     def describe(self, owner: str, title: str, name: str, template: str) -> None:
         """Keep what was typed of the adapter to be, whether or not it will do; the proposed template is no choice."""
@@ -225,7 +193,7 @@ class IntakeService:
         Raises `DataError` for data that cannot be used, `ConfigurationError` for a name or words that will not do.
         """
         now = self._named(self._there(owner))
-        made = self._datasets.create(_new(now.choice, now.template, now.origin), now.path, now.choice.mapping)
+        made = self._datasets.create(new_adapter(now.choice, now.template, now.origin), now.path, now.choice.mapping)
         self.drop(owner)
         return made
 
@@ -252,16 +220,16 @@ class IntakeService:
     def _there(self, owner: str) -> Intake:
         now = self.state(owner)
         if now is None:
-            raise _gone()
+            raise gone()
         return now
 
     def _change(self, owner: str, seen: Intake, change: Callable[[Choice], Choice]) -> None:
         """Change what was said last, with nobody in between; raises `DataError` where another set has come."""
         place = self._place(owner)
         with self._lock:
-            said = _said(place)
+            said = said_of(place)
             if said is None or (said.path, said.size) != (seen.path, seen.size):
-                raise _gone()
+                raise gone()
             self._write(place, change(said.choice))
 
     def _place(self, owner: str) -> Path:
@@ -281,15 +249,16 @@ class IntakeService:
         if known is None:
             found = read_records(now.path, choice.mapping)
             template = choice.template or proposed_template(choice.kind, found)
-            target = choice.adapter or _new(choice, template)
-            known = template, self._datasets.study(target, now.path, choice.mapping)
+            target = choice.adapter or new_adapter(choice, template)
+            known = template, self._datasets.study(target, now.path, choice.mapping, found=found)
         self._studies[key] = known
         while len(self._studies) > _STUDIES:
             self._studies.popitem(last=False)
         return replace(now, template=known[0], study=known[1])
 
     def _columns_of(self, path: Path) -> Columns:
-        key = (str(path), path.stat().st_mtime_ns)
+        found = path.stat()
+        key = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)  # the same before and after a renaming
         known = self._columns.get(key) or columns_of(path)
         self._columns = {key: known}  # one is enough: looks at the page come in a row
         return known
@@ -299,7 +268,7 @@ class IntakeService:
             try:
                 write_atomically(place / "choice.json", json.dumps(asdict(choice), ensure_ascii=False))
             except FileNotFoundError as error:
-                raise _gone() from error
+                raise gone() from error
 
     def _sweep(self) -> None:
         """Data sets that nobody came back to, and what a killed process left half-way."""
@@ -308,67 +277,3 @@ class IntakeService:
                 with suppress(FileNotFoundError):  # another visitor's, gone meanwhile
                     if time.time() - path.stat().st_mtime > _KEPT_S:
                         shutil.rmtree(path, ignore_errors=True)
-
-
-def _new(choice: Choice, template: str, origin: Origin | None = None) -> NewAdapter:
-    words = Localized(choice.title.strip(), choice.title.strip())
-    source = origin.words.en if origin else ""
-    return NewAdapter(choice.name.strip(), choice.kind, words, words, template, source)
-
-
-def _likely(found: RecordSet | None) -> AdapterKind:
-    """What the data is there to teach, as far as its form says it."""
-    marked = found is not None and all(record.entities is not None for record in found.records)
-    return AdapterKind.EXTRACT if marked else AdapterKind.REPLY
-
-
-def _said(place: Path) -> Intake | None:
-    """What lies in a folder and what was said of it, not yet read; None where there is nothing whole."""
-    try:
-        choice = _choice(json.loads((place / "choice.json").read_text("utf-8")))
-        path = next((place / "file").iterdir())
-        size = sum(file.stat().st_size for file in ([path] if path.is_file() else path.iterdir()))
-    except (OSError, ValueError, KeyError, TypeError, StopIteration):
-        return None
-    return Intake(path, size, Columns(), choice, origin=read_origin(place))
-
-
-def _gone() -> DataError:
-    return DataError(
-        "The data set is no longer here. Send the file again.",
-        pt="O arquivo de dados não está mais aqui. Envie-o de novo.",
-    )
-
-
-def _choice(raw: dict[str, str | dict[str, str] | None]) -> Choice:
-    mapping = raw["mapping"]
-    title, name, template = (str(raw[field]) for field in ("title", "name", "template"))
-    adapter = str(raw.get("adapter", ""))  # what was brought before there was a choice has none
-    said = Mapping(**mapping) if isinstance(mapping, dict) else None
-    return Choice(AdapterKind(str(raw["kind"])), said, title, name, template, adapter)
-
-
-def _kind(value: str) -> AdapterKind:
-    try:
-        return AdapterKind(value)
-    except ValueError as error:
-        raise DataError(
-            f"There is no kind {value!r}. Kinds: {', '.join(AdapterKind)}.",
-            pt=f"Não há o tipo {value!r}. Tipos: {', '.join(AdapterKind)}.",
-        ) from error
-
-
-def _apart(wanted: Mapping, before: Mapping) -> Mapping:
-    """Input and output are two columns: who gives one the other's column exchanges them."""
-    if not wanted.input or wanted.input != wanted.output:
-        return wanted
-    if wanted.input == before.output:
-        return replace(wanted, output=before.input)
-    return replace(wanted, input=before.output)
-
-
-def _no_column(column: str, now: Intake) -> str:
-    raise DataError(
-        f"{now.path.name} has no column {column!r}. It has: {', '.join(now.columns.names)}.",
-        pt=f"{now.path.name} não tem a coluna {column!r}. As colunas são: {', '.join(now.columns.names)}.",
-    )

@@ -21,7 +21,7 @@ from assistant.services.export_process import Event as ExportEvent
 from assistant.services.forecast import Forecast
 from assistant.services.hub_data import Fetching
 from assistant.services.ingestion import Progress
-from assistant.services.intake import Intake
+from assistant.services.intake_choice import Intake
 from assistant.services.job_events import Event as JobEvent
 from assistant.services.job_files import Job
 from assistant.services.judge_process import Judgement

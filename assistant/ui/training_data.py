@@ -17,7 +17,7 @@ import gradio as gr
 from assistant.errors import AssistantError
 from assistant.services.dataset_files import safe_stem
 from assistant.services.datasets import Adopted
-from assistant.services.intake import Intake
+from assistant.services.intake_choice import Intake
 from assistant.types import AdapterKind
 from assistant.ui import formats, uploads
 from assistant.ui.contracts import Assistant, Intakes

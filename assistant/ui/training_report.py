@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from assistant.services.intake import Intake
+from assistant.services.intake_choice import Intake
 from assistant.training.findings import Finding, Severity
 from assistant.training.report import DataReport, PreviewItem, Study
 from assistant.ui import formats

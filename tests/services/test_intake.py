@@ -11,6 +11,7 @@ import pytest
 
 from assistant.errors import AssistantError, ConfigurationError, DataError
 from assistant.models.tokens import token_counter
+from assistant.services import datasets, intake
 from assistant.services.datasets import DataSetService
 from assistant.services.intake import IntakeService
 from assistant.stores.registry import AdapterRegistry
@@ -89,6 +90,38 @@ def test_every_visitor_has_a_data_set_of_their_own(service, tmp_path):
         service.bring("", [table(tmp_path / "a.csv")])
     service.drop(ANA)
     assert service.state(ANA) is None and kept(tmp_path) == []
+
+
+def test_the_same_file_of_two_visitors_makes_two_adapters(service, folder, tmp_path):
+    file = table(tmp_path / "a.csv")
+    for owner, name in ((ANA, "da-ana"), ("somebody-else", "de-outro")):
+        service.bring(owner, [file])
+        service.describe(owner, name, name, "")
+    first, second = service.state(ANA), service.state("somebody-else")
+    assert first.ready and second.ready and first.path != second.path
+    assert (first.choice.name, second.choice.name) == ("da-ana", "de-outro")
+    service.create(ANA)
+    left = service.state("somebody-else")
+    assert (left.path, left.choice, left.study) == (second.path, second.choice, second.study)
+    assert left.targets == ("da-ana",), "it may be added to what the first one made, or become its own"
+    with pytest.raises(ConfigurationError, match="da-ana"):
+        service.check_name("da-ana")
+    service.create("somebody-else")
+    assert AdapterRegistry(folder).names() == ["da-ana", "de-outro"] and kept(tmp_path) == []
+
+
+def test_a_file_is_read_once_for_its_columns_and_once_for_its_report(service, tmp_path, monkeypatch):
+    read = []
+    for module, name in ((intake, "columns_of"), (intake, "read_records"), (datasets, "read_records")):
+        known = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda path, *rest, k=known, n=name: (read.append(n), k(path, *rest))[1])
+    service.bring(ANA, [table(tmp_path / "a.csv")])
+    assert read == ["columns_of", "read_records"], "columns, and what it is likely to teach"
+    for _ in range(3):
+        assert service.state(ANA).ready
+    assert read[2:] == ["read_records"]
+    service.choose(ANA, "reply", ("relato", "setor", "bairro"))
+    assert service.state(ANA).ready and read[3:] == ["read_records"]
 
 
 def test_columns_that_are_not_plain_are_asked_for(service, tmp_path):
@@ -278,10 +311,10 @@ class Meanwhile(DataSetService):
 
     event = staticmethod(lambda: None)
 
-    def study(self, *arguments):
+    def study(self, *arguments, **named):
         event, self.event = self.event, lambda: None
         event()
-        return super().study(*arguments)
+        return super().study(*arguments, **named)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from conftest import loops_left_open
 from demo_assistant import DemoAssistant
 
 from assistant.bootstrap import build
-from assistant.services.intake import Choice, Intake
+from assistant.services.intake_choice import Choice, Intake
 from assistant.settings import Settings
 from assistant.stores.manifests import Localized
 from assistant.training.columns import Columns
