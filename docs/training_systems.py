@@ -146,6 +146,7 @@ def trl(work: Plan, turns: Turns, **changes: Any) -> None:
         num_train_epochs=recipe.training.epochs,
         seed=recipe.training.seed,
         report_to="none",
+        use_cpu=True,
         **changes,
     )
     adapter = LoraConfig(

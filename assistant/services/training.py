@@ -168,7 +168,8 @@ class TrainingService:
         Waits until that one is ready. Raises `ConfigurationError`, `DataError`, `ModelUnavailable`, `StorageError`,
         `TrainingStopped`.
         """
-        folder, overrides = here().told((Path(), {}))
+        nothing: tuple[Path, dict[str, object]] = Path(), {}
+        folder, overrides = here().told(nothing)
         recipe, data = self.recipe(name, overrides), self.data(name, overrides)
         checkpoint = provision_checkpoint(self._base, self._var / "models", progress)
         run = TrainingRun(folder, checkpoint, recipe, self._base.target_modules, lambda event: None)

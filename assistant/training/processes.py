@@ -49,8 +49,10 @@ class Processes:
         flat = torch.cat([tensor.flatten() for tensor in tensors])
         with _talking():
             torch.distributed.all_reduce(flat)
-        for tensor, part in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
-            tensor.copy_(part.view_as(tensor))
+        at = 0
+        for tensor in tensors:
+            tensor.copy_(flat[at : at + tensor.numel()].view_as(tensor))
+            at += tensor.numel()
 
     def told(self, value: T) -> T:
         """The first process's value, in every process."""
