@@ -90,7 +90,11 @@ class Styles:
 
     def of(self, reply: str) -> Style:
         """The style that a reply has, as far as it was learned."""
-        manner, length = manner_of(reply), _length(reply, self.words)
+        return self.offered(Style(manner_of(reply), _length(reply, self.words)))
+
+    def offered(self, style: Style) -> Style:
+        """The part of a style that was learned."""
+        manner, length = style.manner, style.length
         return Style(manner if manner in self.manners else None, length if length in self.lengths else None)
 
     def taught(self, text: str, reply: str) -> Style:

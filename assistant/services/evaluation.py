@@ -30,7 +30,7 @@ from assistant.engines.base import Engine, GenerationRequest, complete
 from assistant.errors import AdapterBroken
 from assistant.models.prompt_format import TOPICS_FIELD, fill
 from assistant.models.topics import Topics
-from assistant.services.drafts import FURTHER, TEMPERATURE, best, outline, topics_of
+from assistant.services.drafts import FURTHER, TEMPERATURE, best, outline, topics_of, with_care
 from assistant.services.residence import LiveAdapter, files_of
 from assistant.services.tasks import Outputs, Task, read_task
 from assistant.stores.manifests import Card, Version
@@ -117,6 +117,7 @@ class EvaluationService:
             output, _ = complete(self._engine, request)
             if system.topics and system.drafts:
                 output = best(output, text, system.topics, self._further(request))
+                output = with_care(output, text, system.topics)
             done += 1
             progress(done, len(prompts))
             return output
