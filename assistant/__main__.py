@@ -86,6 +86,7 @@ def _serve(assistant: Any, options: argparse.Namespace) -> None:
 def _ask(assistant: Any, options: argparse.Namespace) -> None:
     from assistant.services.records import answer_record
     from assistant.services.request import AskRequest
+    from assistant.services.styles import checked_signature, chosen_style
     from assistant.types import Answered
 
     assistant.index()
@@ -100,6 +101,8 @@ def _ask(assistant: Any, options: argparse.Namespace) -> None:
             max_tokens=options.max_tokens,
             temperature=options.temperature,
             seed=options.seed,
+            style=chosen_style(options.manner, options.length),
+            signature=checked_signature(options.signature),
         )
         for event in assistant.chat.ask(request):
             if isinstance(event, Answered):
@@ -302,6 +305,11 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--max-tokens", type=int, help="longest answer in tokens")
     ask.add_argument("--temperature", type=float, default=0.0, help="0 is greedy")
     ask.add_argument("--seed", type=int, default=0, help="makes sampling repeatable")
+    ask.add_argument(
+        "--manner", default="", metavar="formal|warm", help="how a reply speaks, where its adapter learned it"
+    )
+    ask.add_argument("--length", default="", metavar="short|long", help="how much a reply says, likewise")
+    ask.add_argument("--signature", default="", metavar="TEXT", help="put below a reply, never sent to the model")
     asking(command("route", _route, "say which adapter a text goes to"))
     retrieve = command("retrieve", _retrieve, "search the corpora")
     asking(retrieve)

@@ -189,11 +189,13 @@ class TokenDelta:
 class Redrafting:
     """Event: the text shown so far is a draft that another one may take the place of.
 
-    It leaves out the words `missing`; `off_tone`: it thanks for a complaint, or the like.
+    It leaves out the words `missing`; `off_tone`: it thanks for a complaint, or the like; `off_style`: it is long
+    where a short one was asked for, or the like.
     """
 
     missing: tuple[str, ...]
     off_tone: bool = False
+    off_style: bool = False
 
 
 @dataclass(frozen=True, slots=True)

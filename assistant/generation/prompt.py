@@ -53,9 +53,9 @@ def sources_of(passages: Sequence[Passage]) -> tuple[Source, ...]:
     return tuple(Source(marker, passage) for marker, passage in enumerate(passages, start=1))
 
 
-def plain_prompt(template: str, text: str, budget: Budget, topics: str = NO_TOPICS) -> str:
-    """The template with the visitor's text and its topics; raises `InputRejected` when it does not fit."""
-    prompt = fill(template, text=text, topics=topics)
+def plain_prompt(template: str, text: str, budget: Budget, *, topics: str = NO_TOPICS, style: str = "") -> str:
+    """The template with the visitor's text, its topics and style; raises `InputRejected` when it does not fit."""
+    prompt = fill(template, text=text, topics=topics, style=style)
     _check(prompt, budget)
     return prompt
 

@@ -1,7 +1,7 @@
 """What a reply may not say: promises and facts that the review does not hold.
 
-A reply speaks for a business, so a sentence with an amount, a discount, a refund or a contact that
-the visitor's text does not mention is removed and counted. Refuses to know engines and prompts.
+A reply speaks for a business, so a sentence with an amount, a discount, a refund, a contact or a person's name that
+neither the visitor's text nor the house's own words hold is removed and counted. Refuses to know engines and prompts.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from assistant.generation.citations import fold
+from assistant.models.names import PLACES, invented_names
 
 # Stems of what a reply may never offer by itself (folded). A stem that the review uses is allowed:
 # the reply may speak of the refund that the guest asks about.
@@ -33,9 +34,14 @@ _FACTS = re.compile(r"r\$\s*\d[\d.,]*|\d[\d.,:/-]*\d|\d|\S+@\S+|https?://\S+|www
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
-def keep_honest(reply: str, review: str) -> tuple[str, int]:
-    """The reply without sentences that promise or invent, and the number of removed sentences."""
-    known = fold(review)[0]
+def keep_honest(reply: str, review: str, supported: str = "", *, names: bool = False) -> tuple[str, int]:
+    """The reply without sentences that promise or invent, and the number of removed sentences.
+
+    `supported` is what the house lets be said to a client; `names` checks names, too, which a class such as
+    "Secretaria de Obras" would not stand.
+    """
+    spoken = f"{review}\n{supported}"
+    known = fold(spoken)[0]
     kept, removed = [], 0
     for sentence in _SENTENCE.split(reply.strip()):
         said = fold(sentence)[0]
@@ -43,7 +49,8 @@ def keep_honest(reply: str, review: str) -> tuple[str, int]:
             _REFUND.search(said) is not None and _REFUND.search(known) is None
         )
         invented = any(fact.rstrip(".,;:") not in known for fact in _FACTS.findall(said))
-        if promised or invented:
+        named = names and invented_names(sentence, spoken, PLACES)
+        if promised or invented or named:
             removed += 1
         else:
             kept.append(sentence)

@@ -14,8 +14,10 @@ NO_DOCUMENTS = "Documentos: nenhum\n\n"
 ABSTENTION = "Os documentos não respondem a isso."
 TOPICS_FIELD = "{topics}"  # see `models.topics`
 NO_TOPICS = "nenhum"
+STYLE_FIELD = "{style}"  # see `models.style`
 
 _SPACE = re.compile(r"\s+")
+_STYLE_LINE = re.compile(r"^[^{}\n]*\{style\}[^{}\n]*\n?", re.MULTILINE)
 
 
 class Evidence(Protocol):
@@ -66,10 +68,16 @@ def history_block(turns: Iterable[tuple[str, str]]) -> str:
     )
 
 
-def fill(template: str, *, text: str, documents: str = "", history: str = "", topics: str = NO_TOPICS) -> str:
-    """Put the visitor's text, its topics, the evidence and the history into an adapter's template.
+def fill(
+    template: str, *, text: str, documents: str = "", history: str = "", topics: str = NO_TOPICS, style: str = ""
+) -> str:
+    """Put the visitor's text, its topics, the style, the evidence and the history into an adapter's template.
 
-    Plain replacement in one pass: braces in the text or in a document are never interpreted.
+    Where no style is chosen, the line that names it is left out. Plain replacement in one pass: braces in the text or
+    in a document are never interpreted.
     """
-    values = {"{input}": one_line(text), "{documents}": documents, "{history}": history, TOPICS_FIELD: topics}
-    return re.sub(r"\{(?:input|documents|history|topics)\}", lambda field: values[field[0]], template)
+    if not style:
+        template = _STYLE_LINE.sub("", template)
+    values = {"{input}": one_line(text), "{documents}": documents, "{history}": history}
+    values |= {TOPICS_FIELD: topics, STYLE_FIELD: style}
+    return re.sub(r"\{(?:input|documents|history|topics|style)\}", lambda field: values[field[0]], template)

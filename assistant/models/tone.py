@@ -12,11 +12,13 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from assistant.models.care import needs_care
 from assistant.models.words import folded, stems
 
+CARE = "cuidado"
 # What a reply of each tone says (folded), in the order in which a prompt names them.
 _MARKS = {
-    "cuidado": re.compile(r"\bapur|seriedade|\bmedic|canais da casa|\bsaude\b|muito serio|\bgrave\b"),
+    CARE: re.compile(r"\bapur|seriedade|\bmedic|canais da casa|\bsaude\b|muito serio|\bgrave\b"),
     "desculpas": re.compile(
         r"\bdesculp|\blament|\bsentimos\b|\bsinto muito|\bfrustr|\binaceit|\bdecepc|\bincomod|insatisf"
     ),
@@ -66,9 +68,18 @@ class Tones:
         """The tones that a reply to this text is likely to have."""
         return tuple(tone for tone, chance in self._chances(text).items() if chance >= _LIKELY)
 
+    def wanted(self, text: str) -> tuple[str, ...]:
+        """The tones that a prompt names: the likely ones, and care where the text needs it and it was learned."""
+        likely = self.of(text)
+        return (CARE, *likely) if self.lacks_care("", text) and CARE not in likely else likely
+
+    def lacks_care(self, reply: str, text: str) -> bool:
+        """Whether a reply shows no care for a text that needs it."""
+        return CARE in self.biases and needs_care(text) and not has_tone(CARE, reply)
+
     def misplaced(self, reply: str, text: str) -> int:
         """How many tones the reply has that hardly any reply to such a text has."""
-        return sum(chance < _SURE and _has(tone, reply) for tone, chance in self._chances(text).items())
+        return sum(chance < _SURE and has_tone(tone, reply) for tone, chance in self._chances(text).items())
 
     def _chances(self, text: str) -> dict[str, float]:
         known = stems(text).keys()
@@ -78,13 +89,14 @@ class Tones:
         return {tone: 1 / (1 + math.exp(-value)) for tone, value in sums.items()}
 
 
-def _has(tone: str, reply: str) -> bool:
+def has_tone(tone: str, reply: str) -> bool:
+    """Whether a reply says what replies of this tone say."""
     return _MARKS[tone].search(folded(reply)) is not None
 
 
 def _labels(pairs: Sequence[tuple[str, str]]) -> dict[str, list[bool]]:
     """For each tone with enough examples on both sides, whether each reply has it."""
-    labels = {tone: [_has(tone, reply) for _, reply in pairs] for tone in TONES}
+    labels = {tone: [has_tone(tone, reply) for _, reply in pairs] for tone in TONES}
     return {tone: has for tone, has in labels.items() if _FEWEST <= sum(has) <= len(has) - _FEWEST}
 
 

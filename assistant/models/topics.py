@@ -80,7 +80,7 @@ class Topics:
             known |= words.keys()
             kept = [word.lower() for key, word in words.items() if self._listed(key, said)]
             parts += [", ".join(kept)] if kept else []
-        heard = ", ".join(self.tones.of(text) if tones is None else tones)
+        heard = ", ".join(self.tones.wanted(text) if tones is None else tones)
         listed = "; ".join(parts) or NO_TOPICS
         return f"{heard}: {listed}" if heard else listed
 

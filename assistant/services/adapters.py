@@ -13,8 +13,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from assistant.errors import AdapterBroken, AdapterError, AssistantError, StorageError
+from assistant.models.style import Styles
 from assistant.services.few_shot import Answerer, FewShot, FewShots
 from assistant.services.live import LiveAdapters
+from assistant.services.residence import LiveAdapter
+from assistant.services.styles import styles_of
 from assistant.stores import activations
 from assistant.stores.activations import Action, Activation, By
 from assistant.stores.cards import CardChanges, edit_card
@@ -41,7 +44,7 @@ class AdapterInfo:
     """One row of the adapters page.
 
     `compatible`: it answers on this base, by a version or by examples. `note` says what keeps its version from
-    answering; empty if nothing.
+    answering; empty if nothing. `styles`: what its replies can be asked for; None for none.
     """
 
     name: str
@@ -59,6 +62,7 @@ class AdapterInfo:
     state: AdapterState = AdapterState.LIVE
     data_hash: str = ""
     created: str = ""
+    styles: Styles | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +276,7 @@ class AdaptersService(LiveAdapters):
             state=_state(answerer, active, versions),
             data_hash=active.data_hash if active else "",
             created=active.created if active else "",
+            styles=styles_of(answerer.version) if isinstance(answerer, LiveAdapter) else None,
         )
 
 

@@ -15,7 +15,8 @@ from typing import Any
 from assistant.engines.base import Engine, GenerationRequest, complete
 from assistant.routing.evaluation import evaluate
 from assistant.routing.router import RouterExample
-from assistant.services.chat import ChatService, Retrieval
+from assistant.services.chat import ChatService
+from assistant.services.house import Retrieval
 from assistant.services.memory import process_megabytes
 from assistant.services.request import AskRequest
 from assistant.services.routing import RoutingService

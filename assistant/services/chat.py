@@ -18,24 +18,25 @@ from assistant.generation import extraction
 from assistant.generation.attempts import Attempt, Verdict, after, attempts, judge, names_a_past_date
 from assistant.generation.citations import QuoteGate, check
 from assistant.generation.few_shot import on_one_line
+from assistant.generation.house import joined
 from assistant.generation.prompt import sources_of
 from assistant.generation.selection import Sentence, clearer_sentence, extracted
-from assistant.generation.verification import keep_honest
 from assistant.models.catalog import PromptFormat
 from assistant.models.prompt_format import ABSTENTION
 from assistant.routing.router import Pin
 from assistant.services.adapters import AdaptersService
 from assistant.services.completion import Completion
-from assistant.services.drafts import FURTHER, best, faults, topics_of
+from assistant.services.drafts import FURTHER, Held, best, faults, finished, topics_of
 from assistant.services.few_shot import Answerer, FewShot
+from assistant.services.house import Retrieval, bound_corpora, house_words
 from assistant.services.request import AUTOMATIC, NO_ADAPTER, AskRequest, Run
+from assistant.services.styles import checked_signature, signed, styles_of
 from assistant.types import (
     AdapterKind,
     Answered,
     Entity,
     Event,
     Outcome,
-    Passage,
     Retrieved,
     Route,
     Routed,
@@ -66,20 +67,6 @@ class Routing(Protocol):
         ...
 
 
-class Retrieval(Protocol):
-    """What the chat needs of the retriever."""
-
-    def retrieve(
-        self, question: str, *, corpora: Sequence[str] | None, k: int, history: Sequence[Turn]
-    ) -> tuple[Passage, ...]:
-        """The best k passages, best first."""
-        ...
-
-    def is_relevant(self, question: str, passages: Sequence[Passage], history: Sequence[Turn]) -> bool:
-        """Whether some passage is close enough to answer from."""
-        ...
-
-
 class ChatService:
     """Answers questions; one instance serves every visitor."""
 
@@ -98,7 +85,7 @@ class ChatService:
         self._options = options
 
     def ask(self, request: AskRequest, cancel: threading.Event | None = None) -> Iterator[Event]:
-        """Yield Routed, Retrieved (kind chat only), TokenDelta ..., Redrafting (kind reply only), Answered.
+        """Yield Routed, Retrieved (documents were searched), TokenDelta ..., Redrafting (kind reply only), Answered.
 
         Raises `InputRejected` for a question that is empty or too long, `GenerationError` when the
         engine fails. Closing the iterator or setting `cancel` stops the engine.
@@ -229,16 +216,27 @@ class ChatService:
         return tried
 
     def _reply(self, run: Run, live: Answerer) -> Iterator[Event]:
+        request, review = run.request, run.request.question
+        signature = checked_signature(request.signature)  # before anything is written
+        said: Source | None = None
+        if corpora := bound_corpora(live.card, request.corpora):
+            said, milliseconds = house_words(self._retriever, review, corpora, self._options.passages)
+            run.retrieved(milliseconds)
+            yield Retrieved((said,) if said else ())
         output = ""
-        for item in self._completion.plain(run, live, run.request.question):
+        for item in self._completion.plain(run, live, review):
             output += item
             yield run.shown(item)
-        topics = None if isinstance(live, FewShot) else topics_of(live.version)
-        if topics and not run.cancel.is_set() and (found := faults(output, run.request.question, topics)):
+        topics, styles = (
+            (None, None) if isinstance(live, FewShot) else (topics_of(live.version), styles_of(live.version))
+        )
+        held = Held((said.quote or "") if said else "", styles, request.style)
+        if topics and not run.cancel.is_set() and (found := faults(output, review, topics, held)):
             yield found
-            output = best(output, run.request.question, topics, self._further(run, live))
-        text, dropped = keep_honest(output, run.request.question)
-        yield Answered(run.answer(text, Outcome.REPLIED, dropped=dropped))
+            output = best(output, review, topics, self._further(run, live), held)
+        text, dropped = finished(output, review, topics, held.supported)
+        text = signed(joined(text, said), signature)
+        yield Answered(run.answer(text, Outcome.REPLIED, sources=(said,) if said else (), dropped=dropped))
 
     def _further(self, run: Run, live: Answerer) -> Iterator[str]:
         """Other drafts of a reply, whole; none after the visitor has left."""

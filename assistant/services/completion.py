@@ -15,6 +15,7 @@ from assistant.models.catalog import PromptFormat
 from assistant.services.drafts import TEMPERATURE, outline, topics_of
 from assistant.services.few_shot import Answerer, FewShot
 from assistant.services.request import Run
+from assistant.services.styles import styles_of
 from assistant.types import Source, Usage
 
 _BASE_TEMPLATE = "{documents}{history}Pergunta: {input}\nResposta:"
@@ -39,7 +40,11 @@ class Completion:
     def plain(self, run: Run, live: Answerer, text: str, draft: int = 0) -> Generator[str, None, None]:
         """What an adapter makes of a text alone, without passages and history; a further `draft` is sampled."""
         topics = None if isinstance(live, FewShot) else topics_of(live.version)
-        prompt = plain_prompt(live.card.template, text, self._room(run, live), outline(topics, text))
+        styles = None if isinstance(live, FewShot) else styles_of(live.version)
+        style = str(styles.offered(run.request.style)) if styles else ""
+        prompt = plain_prompt(
+            live.card.template, text, self._room(run, live), topics=outline(topics, text), style=style
+        )
         yield from self._stream(run, prompt, live, draft)
 
     def weighed(self, run: Run, live: Answerer, text: str) -> list[Delta]:

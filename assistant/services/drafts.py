@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from assistant.errors import AdapterBroken
 from assistant.generation.verification import keep_honest
+from assistant.models.care import SENTENCE as CARE_SENTENCE
 from assistant.models.prompt_format import NO_TOPICS
+from assistant.models.style import OPEN, Style, Styles
 from assistant.models.tone import Tones
 from assistant.models.topics import Topics
 from assistant.services.residence import stamp
@@ -46,30 +48,66 @@ def outline(topics: Topics | None, text: str) -> str:
     return topics.outline(text) if topics else NO_TOPICS
 
 
-def best(first: str, text: str, topics: Topics, further: Iterable[str]) -> str:
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What drafts are held against besides text and topics.
+
+    `supported` is what the house lets be said to a client; `style` what the visitor asked for, of what was learned.
+    """
+
+    supported: str = ""
+    styles: Styles | None = None
+    style: Style = OPEN
+
+    def misses(self, reply: str) -> int:
+        """How many marks of the style a reply shows the opposite of."""
+        return self.styles.misses(self.style, reply) if self.styles else 0
+
+
+NOTHING_ELSE = Held()
+
+
+def best(first: str, text: str, topics: Topics, further: Iterable[str], held: Held = NOTHING_ELSE) -> str:
     """The first draft, or a later one that fits the text better; takes no more drafts than needed."""
     chosen = first
     drafts = iter(further)
-    while faults(chosen, text, topics):
+    while faults(chosen, text, topics, held):
         draft = next(drafts, None)
         if draft is None:
             break
-        if _worth(draft, text, topics) > _worth(chosen, text, topics):
+        if _worth(draft, text, topics, held) > _worth(chosen, text, topics, held):
             chosen = draft
     return chosen
 
 
-def faults(draft: str, text: str, topics: Topics) -> Redrafting | None:
+def faults(draft: str, text: str, topics: Topics, held: Held = NOTHING_ELSE) -> Redrafting | None:
     """Why another draft is worth its time; None where this one, as a visitor would see it, will do."""
-    kept, _ = keep_honest(draft, text)
-    off_tone = topics.tones.misplaced(kept, text) > 0
-    return Redrafting(topics.missing(kept, text), off_tone) if off_tone or topics.gap(kept, text) > TOLERATED else None
+    kept, _ = keep_honest(draft, text, held.supported, names=True)
+    off_tone, off_style = _off_tone(kept, text, topics) > 0, held.misses(kept) > 0
+    if off_tone or off_style or topics.gap(kept, text) > TOLERATED:
+        return Redrafting(topics.missing(kept, text), off_tone, off_style)
+    return None
 
 
-def _worth(draft: str, text: str, topics: Topics) -> tuple[int, float]:
-    """No promises, inventions and tones out of place first, then the fit."""
-    kept, removed = keep_honest(draft, text)
-    return -removed - topics.tones.misplaced(kept, text), topics.fit(kept, text)
+def finished(draft: str, text: str, topics: Topics | None, supported: str = "") -> tuple[str, int]:
+    """A draft as it is sent: honest, and with a word of care where the text needs one; and what was removed."""
+    kept, removed = keep_honest(draft, text, supported, names=topics is not None)
+    return (with_care(kept, text, topics) if topics else kept), removed
+
+
+def with_care(reply: str, text: str, topics: Topics) -> str:
+    """The reply, with the project's own word of care where it shows none for a text that needs it."""
+    return f"{reply} {CARE_SENTENCE}".strip() if topics.tones.lacks_care(reply, text) else reply
+
+
+def _worth(draft: str, text: str, topics: Topics, held: Held) -> tuple[int, float]:
+    """No promises, inventions and tones or styles out of place first, then the fit."""
+    kept, removed = keep_honest(draft, text, held.supported, names=True)
+    return -removed - _off_tone(kept, text, topics) - held.misses(kept), topics.fit(kept, text)
+
+
+def _off_tone(kept: str, text: str, topics: Topics) -> int:
+    return topics.tones.misplaced(kept, text) + topics.tones.lacks_care(kept, text)
 
 
 @lru_cache(maxsize=16)

@@ -34,7 +34,7 @@ from assistant.generation.few_shot import Shot, few_shot_messages, on_one_line
 from assistant.generation.prompt import Budget
 from assistant.models.prompt_format import TOPICS_FIELD, fill
 from assistant.models.topics import Topics
-from assistant.services.drafts import FURTHER, TEMPERATURE, best, outline, topics_of
+from assistant.services.drafts import FURTHER, TEMPERATURE, best, outline, topics_of, with_care
 from assistant.services.few_shot import without_topics
 from assistant.services.judged import Outputs, Task
 from assistant.services.residence import LiveAdapter, files_of
@@ -127,6 +127,7 @@ class EvaluationService:
                 output = on_one_line(output)
             if system.topics and system.drafts:
                 output = best(output, text, system.topics, self._further(request))
+                output = with_care(output, text, system.topics)
             done += 1
             progress(done, len(prompts))
             return output

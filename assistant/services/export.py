@@ -34,6 +34,7 @@ from assistant.services.export_card import Facts, notice, readme
 from assistant.services.export_forms import Form, Workshop, form_of, unwritable
 from assistant.services.export_trial import Engines, Trial
 from assistant.services.parity import Inputs
+from assistant.services.styles import STYLES_FILE
 from assistant.services.training import TrainingService
 from assistant.stores.manifests import Manifest, Version
 from assistant.stores.registry import AdapterRegistry
@@ -158,9 +159,9 @@ class ExportService:
             (folder / "NOTICE.txt").write_text(notice(self._base), "utf-8")
             text = json.dumps(facts.parity, ensure_ascii=False, indent=1)
             (folder / "export.json").write_text(f"{text}\n", "utf-8")
-            topics = shop.version.path / TOPICS_FILE
-            if topics.is_file():
-                shutil.copyfile(topics, folder / TOPICS_FILE)
+            for learned in (TOPICS_FILE, STYLES_FILE):
+                if (shop.version.path / learned).is_file():
+                    shutil.copyfile(shop.version.path / learned, folder / learned)
             for pattern in TERMS:
                 for path in shop.checkpoint.glob(pattern):
                     shutil.copyfile(path, folder / f"base-{path.name}")

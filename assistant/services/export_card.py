@@ -14,7 +14,7 @@ from typing import Any
 
 from assistant.models.catalog import BaseModel, Source
 from assistant.models.gguf_merge import PRECISION as GGUF_PRECISION
-from assistant.models.prompt_format import TOPICS_FIELD
+from assistant.models.prompt_format import STYLE_FIELD, TOPICS_FIELD
 from assistant.services.export_forms import Form
 from assistant.services.parity import CLEAR
 from assistant.stores.manifests import Card, Localized, Manifest
@@ -121,10 +121,18 @@ def _asking(card: Card, say: _Words) -> str:
         "frango`), or `nenhum`: those with 0.5 or more in `taken_up` of `topics.json`, by their first five letters, "
         "without accents.",
     )
+    style = say(
+        "`{style}` é o estilo pedido (`formal, curta`; `calorosa, longa`; ou um só dos dois). Sem ele, ou sem "
+        "`styles.json` ao lado dos pesos, tire a linha inteira.",
+        "`{style}` is the style asked for (`formal, curta`; `calorosa, longa`; or one of both). Without it, or without "
+        "`styles.json` beside the weights, leave out the whole line.",
+    )
     stop = ", ".join(f"`{json.dumps(text, ensure_ascii=False)}`" for text in card.stop if "`" not in text)
     lines = [first, "", _fenced(card.template)]
     if TOPICS_FIELD in card.template:
         lines += ["", topics]
+    if STYLE_FIELD in card.template:
+        lines += ["", style]
     if stop:
         lines += ["", f"{say('Pare em', 'Stop at')}: {stop}."]
     return "\n".join([*lines, "", f"{say('No máximo', 'At most')} {card.max_tokens} tokens."])

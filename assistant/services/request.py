@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field, replace
 
 from assistant.engines.base import Finished, FinishReason
+from assistant.models.style import OPEN, Style
 from assistant.types import Answer, Entity, Outcome, Route, Source, Timings, TokenDelta, Turn, Usage
 
 AUTOMATIC = "auto"  # AskRequest.adapter: the router decides
@@ -21,7 +22,8 @@ class AskRequest:
     """One question with everything that belongs to its visitor.
 
     `adapter` is "auto", "none" or a name; `corpora` None searches all, () asks without documents.
-    `version` asks one version of the named adapter, live or not: a trial.
+    `version` asks one version of the named adapter, live or not: a trial. `style` and `signature` are for replies:
+    the first as far as the version learned it, the second put below the text, never into a prompt.
     """
 
     question: str
@@ -33,6 +35,8 @@ class AskRequest:
     temperature: float = 0.0
     seed: int = 0
     version: int | None = None
+    style: Style = OPEN
+    signature: str = ""
 
 
 @dataclass

@@ -21,6 +21,7 @@ from assistant.generation.citations import Checked, fold
 from assistant.generation.prompt import sources_of
 from assistant.generation.selection import settled
 from assistant.generation.verification import keep_honest
+from assistant.models.names import invented_names
 from assistant.models.prompt_format import ABSTENTION, evidence_block, fill
 from assistant.services.classes import ClassTask, are_classes
 from assistant.services.heldout import (
@@ -271,7 +272,7 @@ def _holds(text: str | None, answers: Sequence[str]) -> bool:
 def _inventions(reply: str, row: Row) -> int:
     """Sentences with a promise, a price or a contact, and names, that the input does not hold."""
     _, promises = keep_honest(reply, row.text)
-    return promises + len(evaluate.invented_names(reply, row.prompts[0]))
+    return promises + len(invented_names(reply, row.prompts[0]))
 
 
 def _passage(row: dict[str, Any]) -> Passage:

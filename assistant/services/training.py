@@ -19,17 +19,19 @@ from assistant.errors import ConfigurationError, StorageError
 from assistant.models.catalog import BaseModel, Source
 from assistant.models.gguf_export import export_adapter_gguf
 from assistant.models.provision import fingerprint, provision_checkpoint, ready_checkpoint
+from assistant.models.style import Styles
 from assistant.models.topics import Topics
 from assistant.services.drafts import keep_topics
 from assistant.services.job_files import Phase
 from assistant.services.residence import LiveAdapter
+from assistant.services.styles import keep_styles
 from assistant.stores.manifests import Manifest, Version, check_name, sha256_of, write_atomically
 from assistant.stores.registry import AdapterRegistry
 from assistant.training.config import LoraSettings, Recipe, TrainingSettings, changed, read_recipe
 from assistant.training.dataset import Example, data_hash, split
 from assistant.training.formats import read_examples
 from assistant.training.job import Report, Sample, Step, TrainingRun, Validation
-from assistant.training.outlines import learned_topics, outlined
+from assistant.training.outlines import learned_styles, learned_topics, outlined
 from assistant.training.processes import here
 from assistant.training.public_data import locate, not_here, present
 
@@ -47,6 +49,7 @@ class TrainingData:
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
     topics: Topics | None = None  # what written replies take up
+    styles: Styles | None = None  # what they can be asked for
 
 
 class TrainingService:
@@ -97,10 +100,10 @@ class TrainingService:
             held_out = read_examples(card, recipe.data.source, paths, seed)
         else:
             examples, held_out = split(examples, _VALIDATION_SHARE, seed)
-        topics = learned_topics(card, examples)
-        shown = outlined(card, examples, topics, seen=True)
-        watched = outlined(card, held_out[:_MAX_VALIDATION], topics)
-        return TrainingData(tuple(shown), tuple(watched), topics)
+        topics, styles = learned_topics(card, examples), learned_styles(card, examples)
+        shown = outlined(card, examples, topics, styles, seen=True)
+        watched = outlined(card, held_out[:_MAX_VALIDATION], topics, styles)
+        return TrainingData(tuple(shown), tuple(watched), topics, styles)
 
     def at_hand(self, name: str) -> list[Example]:
         """Training examples that can be shown at once: of an adapter's own files, else of public ones already here.
@@ -154,7 +157,7 @@ class TrainingService:
             here().told((folder, dict(overrides or {})))  # the other processes begin
             trained = run.run(data.train, data.validation, self._base.name, control.should_stop)
         control.phase(Phase.JUDGING)
-        staged = self._stage(name, trained, checkpoint, data.topics)
+        staged = self._stage(name, trained, checkpoint, data)
         evaluation: Mapping[str, Any] = {}
         if recipe.data.test:
             progress(f"judging version {staged.number} on {recipe.data.test}")
@@ -175,8 +178,8 @@ class TrainingService:
         run = TrainingRun(folder, checkpoint, recipe, self._base.target_modules, lambda event: None)
         run.run(data.train, data.validation, self._base.name)
 
-    def _stage(self, name: str, trained: Path, checkpoint: Path, topics: Topics | None) -> Version:
-        """A trained PEFT folder, its GGUF twin, and what replies take up, in a folder that is no version yet."""
+    def _stage(self, name: str, trained: Path, checkpoint: Path, data: TrainingData) -> Version:
+        """A trained PEFT folder, its GGUF twin, and what was learned beside it, in a folder that is no version yet."""
         number = self._registry.next_number(name)
         folder = self._registry.folder / name / "versions" / f".{number:04d}-staged"
         try:
@@ -184,8 +187,10 @@ class TrainingService:
             folder.mkdir(parents=True)
             for file in ("adapter_config.json", "adapter_model.safetensors"):
                 shutil.copyfile(trained / file, folder / file)
-            if topics:
-                keep_topics(topics, folder)
+            if data.topics:
+                keep_topics(data.topics, folder)
+            if data.styles:
+                keep_styles(data.styles, folder)
         except OSError as error:
             raise StorageError(
                 f"The version folder {folder} could not be written: {error}. Free space and go on with the same --job.",

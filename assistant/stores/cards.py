@@ -24,7 +24,7 @@ _MAX_CHARS = 4_000  # of one text of a card; a legal paragraph as an utterance h
 _MAX_TOKENS = 4_096
 _FIELD = re.compile(r"\{(\w*)\}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_KNOWN_FIELDS = ("input", "topics", "documents", "history")
+_KNOWN_FIELDS = ("input", "topics", "style", "documents", "history")
 _KNOWN = ", ".join(f"{{{field}}}" for field in _KNOWN_FIELDS)
 
 

@@ -50,7 +50,8 @@ WITHOUT_INPUT = Localized("prompt.template precisa conter {input}", "prompt.temp
 class Card:
     """What a registered adapter is for, how it is prompted and when it is chosen.
 
-    `template` has a field `{input}` (for kind chat `{documents}` and `{history}`, too, for kind reply `{topics}`);
+    `template` has a field `{input}` (for kind chat `{documents}` and `{history}`, too, for kind reply `{topics}`
+    and `{style}`);
     `reason` says in words why the router chose it; `inputs` and `rejects` are data files whose records the router
     learns as this adapter's, and as nobody's; `active` is the number of the live version, 0 for none. `fallback`
     marks the adapter that answers where no other fits; `inline` says that kind extract learns to write the text again

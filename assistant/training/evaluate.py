@@ -23,22 +23,6 @@ from assistant.models.words import folded
 
 _ARTICLES = {"o", "a", "os", "as", "um", "uma", "uns", "umas"}
 _CHRF_ORDER, _CHRF_BETA = 6, 2  # Popović's choice: characters up to six, recall twice as heavy
-_CAPITAL = re.compile(r"(?<=[^\s.!?:…«\"“(—–-])[\s]+([A-ZÀ-Ý][\w’'-]+)")  # a word inside a sentence
-# What a house writes with a capital without naming anybody (folded).
-_NO_NAMES = {
-    "voce",
-    "voces",
-    "senhor",
-    "senhora",
-    "sr",
-    "sra",
-    "equipe",
-    "casa",
-    "gerencia",
-    "direcao",
-    "cozinha",
-    "chef",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +98,6 @@ def distinct_2(texts: Sequence[str]) -> float:
     """Distinct word pairs over all word pairs (Li et al. 2016): low where replies repeat themselves."""
     pairs = [pair for text in texts for pair in pairwise(folded(text).split())]
     return len(set(pairs)) / len(pairs) if pairs else 0.0
-
-
-def invented_names(reply: str, known: str) -> list[str]:
-    """Capitalised words inside the sentences of a reply that `known` does not hold, case and accents aside.
-
-    The first word of a sentence is not looked at: it is capitalised anyway.
-    """
-    words = set(re.findall(r"\w+", folded(known)))
-    found = _CAPITAL.findall(reply)
-    return [name for name in found if not set(re.findall(r"\w+", folded(name))) <= words | _NO_NAMES]
 
 
 def chrf(text: str, reference: str) -> float:

@@ -15,7 +15,7 @@ from assistant.training import checks, similar
 from assistant.training.dataset import Example
 from assistant.training.findings import Finding, Severity, finding, note
 from assistant.training.language import language_of
-from assistant.training.outlines import learned_topics, outlined
+from assistant.training.outlines import learned_styles, learned_topics, outlined
 from assistant.training.parts import divide
 from assistant.training.records import Mapping as Columns
 from assistant.training.records import Record, RecordSet, entities_of, example_of, is_whole
@@ -160,7 +160,8 @@ def preview(records: Sequence[Record], card: Card, n: int) -> tuple[PreviewItem,
     whole = [record for record in records if is_whole(record)]
     chosen = whole[:: max(1, -(-len(whole) // max(1, n)))][:n]
     examples = [example_of(record, card) for record in whole]
-    shown = outlined(card, [example_of(record, card) for record in chosen], learned_topics(card, examples))
+    learned = learned_topics(card, examples), learned_styles(card, examples)
+    shown = outlined(card, [example_of(record, card) for record in chosen], *learned)
     return tuple(
         PreviewItem(record.line, example.prompt, example.completion)
         for record, example in zip(chosen, shown, strict=True)

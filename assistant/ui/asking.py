@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from assistant.errors import AssistantError, InputRejected
 from assistant.services.request import AskRequest
+from assistant.services.styles import checked_signature, chosen_style
 from assistant.stores.conversations import Exchange
 from assistant.types import Answered, Event, Redrafting, Retrieved, Routed, Turn
 from assistant.ui.texts import Texts
@@ -27,13 +28,17 @@ class Order:
     """What the visitor wants asked: the choices as the widgets give them, not yet trusted.
 
     `adapter` is "auto", "none" or a name; `corpora` "all", "none" or a name; the answer takes the
-    place `at` in the conversation, later exchanges go.
+    place `at` in the conversation, later exchanges go. `manner` and `length` of a reply are names of
+    `services.styles`, "" for none.
     """
 
     question: str
     adapter: str
     corpora: str
     at: int
+    manner: str = ""
+    length: str = ""
+    signature: str = ""
 
 
 def to_request(
@@ -58,6 +63,8 @@ def to_request(
         adapter=order.adapter,
         corpora=chosen.get(order.corpora, (order.corpora,)),
         language="en" if t.language == "en" else "pt",
+        style=chosen_style(order.manner, order.length),
+        signature=checked_signature(order.signature.encode("utf-8", "replace").decode()),
     )
 
 

@@ -22,7 +22,7 @@ from assistant.stores.conversations import Exchange
 from assistant.ui import comparison, conversation_list, render, sources
 from assistant.ui.asking import Order, follow, to_request
 from assistant.ui.clicks import BIND
-from assistant.ui.composer import Composer
+from assistant.ui.composer import Composer, Given
 from assistant.ui.contracts import Assistant, PageOptions
 from assistant.ui.runs import Run, Runs
 from assistant.ui.session import Session
@@ -71,17 +71,29 @@ class ChatPage:
         }
         light = {**quiet, "queue": False}
         composer = self._composer
-        choices = [self._session, composer.adapter, composer.corpora]
-        gr.on([composer.send.click, composer.box.submit], self.send, [composer.box, *choices], self.outputs, **asks)
-        gr.on([self._past.submit, self._live.submit], self.again, choices, self.outputs, **asks)
-        self._live.option_select(self.compare, choices, self.outputs, **asks)
+        choices = {self._session, *composer.inputs}
+        asked = [
+            gr.on(
+                [composer.send.click, composer.box.submit], self.send, {composer.box, *choices}, self.outputs, **asks
+            ),
+            gr.on([self._past.submit, self._live.submit], self.again, choices, self.outputs, **asks),
+        ]
+        pinned = [self._session, composer.adapter]
+        self._live.option_select(self.compare, [*pinned, composer.corpora], self.outputs, **asks)
         self._compared.clear(self.close_comparison, None, self.outputs, **light)
         composer.stop.click(self.stop, None, None, **light)
         gr.on([self._past.select, self._live.select], self.open_source, [self._session], self.outputs, **light)
         gr.on([self._past.like, self._live.like], self.rate, [self._session], self.outputs, **light)
         self._live.edit(self.edit, [self._session], self.outputs, **light)
-        self._new.click(self.new, [self._session], self.outputs, **light)
-        self._list.select(self.open, [self._session], self.outputs, **light)
+        asked.append(self._new.click(self.new, [self._session], self.outputs, **light))
+        asked.append(self._list.select(self.open, [self._session], self.outputs, **light))
+        gr.on(
+            [composer.adapter.change, *(done.then for done in asked)],
+            self.offer,
+            pinned,
+            [composer.style, composer.manner, composer.length],
+            **light,
+        )
         self._list.delete(self.delete, [self._session], self.outputs, **light)
 
     @property
@@ -112,23 +124,29 @@ class ChatPage:
 
     # Asking
 
-    def send(self, text: str, session: Session, adapter: str, corpora: str, request: gr.Request) -> Iterator[Updates]:
+    def send(self, given: Given, request: gr.Request) -> Iterator[Updates]:
         """A question from the composer."""
+        session: Session = given[self._session]
         at = len(session.exchanges) - (1 if session.editing and session.exchanges else 0)
-        yield from self._ask(Order(str(text or ""), str(adapter), str(corpora), at), session, request)
+        text = str(given[self._composer.box] or "")
+        yield from self._ask(self._composer.order(given, text, at), session, request)
 
-    def again(
-        self, session: Session, adapter: str, corpora: str, event: gr.EventData, request: gr.Request
-    ) -> Iterator[Updates]:
+    def again(self, given: Given, event: gr.EventData, request: gr.Request) -> Iterator[Updates]:
         """An example card, "refazer", another adapter, or without documents: from a click in the thread."""
+        session: Session = given[self._session]
         question, at = event._data.get("question"), len(session.exchanges)
         if not isinstance(question, str):
             if event._data.get("turn") != at - 1:
                 return
             at -= 1
             question = session.exchanges[at].question
-        adapter = str(event._data.get("adapter") or adapter)
-        yield from self._ask(Order(question, adapter, str(event._data.get("corpora") or corpora), at), session, request)
+        instead = {key: str(value) for key in ("adapter", "corpora") if (value := event._data.get(key))}
+        yield from self._ask(self._composer.order(given, question, at, **instead), session, request)
+
+    def offer(self, session: Session, adapter: str) -> Updates:
+        """The row of styles, or none, for the adapter in use."""
+        last = session.exchanges[-1].answer if session.exchanges else None
+        return self._composer.offered(str(adapter), last.route.adapter if last else None)
 
     def _ask(self, order: Order, session: Session, request: gr.Request) -> Iterator[Updates]:
         t, kept = texts(session.language), session.exchanges[: order.at]

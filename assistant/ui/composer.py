@@ -1,20 +1,25 @@
-"""Where a question is written: the box, the choice of adapter and corpora, send and stop, a line for notes.
+"""Where a question is written: the box, the choices that go along with it, send and stop, a line for notes.
 
 Knows these widgets, and which choices there are. Refuses to know what becomes of a question.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import gradio as gr
 
+from assistant.services.styles import LENGTHS, MANNERS
 from assistant.ui import render
+from assistant.ui.asking import Order
 from assistant.ui.contracts import Assistant
 from assistant.ui.texts import Texts
 from assistant.ui.words import Words
 
 Updates = dict[Any, Any]
+Given = dict[Any, Any]  # values by widget
+_TYPED = 200  # characters of a signature that can be typed; `services.styles` says how many it may have
 
 
 class Composer:
@@ -31,6 +36,7 @@ class Composer:
             self.note = gr.HTML(elem_id="note", apply_default_css=False)
             box = gr.Textbox(lines=1, max_lines=8, container=False, elem_id="box", show_label=False, autofocus=True)
             self.box = words.label(box, label="question", placeholder="question_hint")
+            self._build_style()
             with gr.Row(elem_id="choices"):
                 self.adapter = words.follow(
                     gr.Dropdown(elem_id="adapter", min_width=140, filterable=False), self._adapter_choices
@@ -41,10 +47,50 @@ class Composer:
                 self.send = words.label(gr.Button(variant="primary", elem_id="send", min_width=88), value="send")
                 self.stop = words.label(gr.Button(visible=False, elem_id="stop", min_width=88), value="stop")
 
+    def _build_style(self) -> None:
+        """The row that only replies have: their manner, length and signature."""
+        words = self._words
+        with gr.Row(elem_id="style", visible=False) as self.style:
+            self.manner = words.follow(
+                gr.Dropdown(value="", elem_id="manner", min_width=120, filterable=False),
+                lambda t: _marks(t, "manner", MANNERS),
+            )
+            self.length = words.follow(
+                gr.Dropdown(value="", elem_id="length", min_width=120, filterable=False),
+                lambda t: _marks(t, "length", LENGTHS),
+            )
+            box = gr.Textbox(
+                lines=1, max_lines=1, max_length=_TYPED, container=False, elem_id="signature", min_width=160
+            )
+            self.signature = words.label(box, label="signature", placeholder="signature_hint")
+
     @property
     def outputs(self) -> list[Any]:
         """Every widget here that an event may change."""
         return [self.note, self.box, self.send, self.stop]
+
+    @property
+    def inputs(self) -> set[Any]:
+        """The choices that go along with a question."""
+        return {self.adapter, self.corpora, self.manner, self.length, self.signature}
+
+    def order(self, given: Given, question: str, at: int, **instead: str) -> Order:
+        """What the widgets say, `instead` of which a click in the thread may name an adapter or corpora."""
+        chosen = {
+            name: str(given.get(getattr(self, name)) or "")
+            for name in ("adapter", "corpora", "manner", "length", "signature")
+        }
+        return Order(question, at=at, **(chosen | instead))
+
+    def offered(self, adapter: str, last: str | None) -> Updates:
+        """The row of styles where the adapter in use learned some: the pinned one, else the one that answered last."""
+        name = last if adapter == "auto" else adapter
+        styles = next((a.styles for a in self._assistant.adapters.list() if a.compatible and a.name == name), None)
+        return {
+            self.style: gr.update(visible=styles is not None),
+            self.manner: gr.update(visible=bool(styles and styles.manners)),
+            self.length: gr.update(visible=bool(styles and styles.lengths)),
+        }
 
     def known(self) -> tuple[set[str], set[str]]:
         """Names of the adapters and corpora that can be chosen; what a browser sends is checked against them."""
@@ -72,3 +118,9 @@ class Composer:
         found = [(c.card.title.get(t.language), c.card.name) for c in self._assistant.corpora.list()]
         choices = [(t("corpora_all"), "all"), *found, (t("corpora_none"), "none")]
         return gr.update(label=t("corpora"), choices=choices, value="all")
+
+
+def _marks(t: Texts, mark: str, names: Collection[str]) -> Any:
+    """The choices of one mark of the style; what is chosen stays."""
+    choices = [(t(f"{mark}_open"), ""), *((t(f"{mark}_{name}"), name) for name in names)]
+    return gr.update(label=t(f"style_{mark}"), choices=choices)

@@ -56,7 +56,10 @@ def progress(state: Progress, view: View) -> Safe:
     revising = None
     if state.redrafting:
         words = ", ".join(f"«{word}»" for word in state.redrafting.missing[:_NAMED])
-        why = t("redrafting_tone") if state.redrafting.off_tone else t("redrafting", words=words)
+        if state.redrafting.off_tone:
+            why = t("redrafting_tone")
+        else:
+            why = t("redrafting", words=words) if words else t("redrafting_style")
         revising = tag("p", why, class_="pending", role="status")
     return tag(
         "article", _question(state.question, t), head, body, revising,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from assistant.models.names import invented_names
 from assistant.training import evaluate
 from assistant.training.evaluate import Ratio
 
@@ -42,4 +43,4 @@ def test_a_total_without_anything_to_find_is_zero():
     ],
 )
 def test_names_that_nobody_gave_are_found(reply, names):
-    assert evaluate.invented_names(reply, "Avaliação: a JULIA atendeu bem") == names
+    assert invented_names(reply, "Avaliação: a JULIA atendeu bem") == names
