@@ -11,11 +11,12 @@ import re
 from assistant.models.words import folded
 
 _HEALTH = (
-    r"\bpass(?:ei|ou|amos|aram|ando) (?:\w+ )?mal\b|\bintoxica|\binfeccao|\bvomit|\bdiarreia|\bhospita[li]|\binternad"
-    r"|\bpronto[- ]socorro|\bupa\b|\bambulancia|\bsamu\b|\balergi|\banafila|\bchoque anafi|\bcrise de asma|\bdesmai"
-    r"|\bengasg|\bqueimadura|\bqueim(?:ei|ou) (?:\w+ ){0,2}(?:mao|braco|boca|lingua|perna|pe|rosto|queixo)"
-    r"|\bquebr(?:ei|ou) (?:\w+ ){0,2}(?:dente|braco|punho|pe|perna)|\bno soro\b|\bpontos? no (?:dedo|pe|queixo)"
-    r"|\bcaco de vidro|\bvidro n[oa]\b|\bsalmonel|\bgarganta fech|\bfratur"
+    r"\bpass(?:ei|ou|amos|aram|ando) (?:\w+ )?mal\b(?! de )|\bintoxica|\binfeccao|\bvomit|\bdiarreia|\bno soro\b"
+    r"|\b(?:ao|pro|para o|num|um) hospital\b|\bpass(?:ei|ou|amos) (?:\w+ ){1,3}no hospital|\bhospitaliz"
+    r"|\b(?:fui|foi|fiquei|ficou|foram) internad|\bpronto[- ]socorro|\bupa\b|\bambulancia|\bsamu\b|\bdesmai"
+    r"|\balergi|\banafila|\bgarganta fech|\bcrise de asma|\bengasg(?:uei|ou|amos)|\bsalmonel|\bcaco de vidro"
+    r"|\bqueimadura|\bqueim(?:ei|ou) (?:\w+ ){0,2}(?:mao|braco|boca|lingua|perna|pe|rosto|queixo)\b|\bfratur"
+    r"|\bquebr(?:ei|ou) (?:\w+ ){0,2}(?:dente|braco|punho|pe|perna)\b|\bpontos? no (?:dedo|pe|queixo)\b"
 )
 _LAW = (
     r"\badvogad|\bprocess(?:ar|o judicial|arei|amos)\b|\bprocesso (?:em|contra)|\bprocon\b|\bna justica\b|\btribuna[li]"

@@ -16,13 +16,14 @@ from assistant.models.care import needs_care
 from assistant.models.words import folded, stems
 
 CARE = "cuidado"
+THANKS = "agradecimento"
 # What a reply of each tone says (folded), in the order in which a prompt names them.
 _MARKS = {
     CARE: re.compile(r"\bapur|seriedade|\bmedic|canais da casa|\bsaude\b|muito serio|\bgrave\b"),
     "desculpas": re.compile(
         r"\bdesculp|\blament|\bsentimos\b|\bsinto muito|\bfrustr|\binaceit|\bdecepc|\bincomod|insatisf"
     ),
-    "agradecimento": re.compile(
+    THANKS: re.compile(
         r"\balegr|que bom\b|\bfeli[zc]|\bcontent|\belogi|\bagrad(?:ou|aram)|\bcarinho|\bprazer|\borgulh|\bgostou\b"
         r"|\bobrigad[oa]s? pel[oa]|\bfestej|\bsorri"
     ),
@@ -74,8 +75,10 @@ class Tones:
         return (CARE, *likely) if self.lacks_care("", text) and CARE not in likely else likely
 
     def lacks_care(self, reply: str, text: str) -> bool:
-        """Whether a reply shows no care for a text that needs it."""
-        return CARE in self.biases and needs_care(text) and not has_tone(CARE, reply)
+        """Whether a reply shows no care for a text that needs it; plain praise needs none, whatever it tells."""
+        if CARE not in self.biases or not needs_care(text) or has_tone(CARE, reply):
+            return False
+        return self.of(text) != (THANKS,)
 
     def misplaced(self, reply: str, text: str) -> int:
         """How many tones the reply has that hardly any reply to such a text has."""

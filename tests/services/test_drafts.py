@@ -9,10 +9,12 @@ import pytest
 from assistant.bootstrap import build
 from assistant.engines.scripted import ScriptedEngine
 from assistant.errors import AdapterBroken
+from assistant.models.care import SENTENCE
+from assistant.models.style import Manner, Style, Styles
 from assistant.models.tone import Tones
 from assistant.models.topics import Topics
 from assistant.services.chat import ChatOptions, ChatService
-from assistant.services.drafts import FURTHER, TEMPERATURE, best, faults, keep_topics, topics_of
+from assistant.services.drafts import FURTHER, TEMPERATURE, Held, best, faults, finished, keep_topics, topics_of
 from assistant.services.evaluation import EvaluationService, System
 from assistant.services.request import AskRequest
 from assistant.services.tasks import read_task
@@ -65,6 +67,26 @@ def test_a_draft_with_a_tone_out_of_place_loses_to_one_that_takes_up_less():
     assert best(happy, REVIEW, replace(TOPICS, tones=cold), iter([HALF])) == HALF
     assert faults(happy, REVIEW, replace(TOPICS, tones=cold)) == Redrafting(("demora",), off_tone=True)
     assert best(happy, REVIEW, TOPICS, iter([HALF])) == happy
+
+
+def test_a_draft_of_the_wrong_style_loses_to_one_that_takes_up_less():
+    held = Held(styles=Styles(20.0, tuple(Manner), ()), style=Style(Manner.FORMAL))
+    warm, formal = f"Poxa! {WHOLE}", "Lamentamos a demora."
+    assert best(warm, REVIEW, TOPICS, iter([formal]), held) == formal
+    assert faults(warm, REVIEW, TOPICS, held) == Redrafting((), off_style=True)
+    assert best(warm, REVIEW, TOPICS, iter([formal])) == warm
+
+
+def test_a_text_that_needs_care_gets_it_from_a_draft_or_from_the_project():
+    sick = "Passei mal com o frango."
+    topics = replace(TOPICS, tones=Tones({"cuidado": -4.0}, {"cuidado": {}}))
+    caring = "Desculpe pelo frango; vamos apurar."
+    assert topics.outline(sick) == "cuidado: frango"
+    assert best("Desculpe pelo frango.", sick, topics, iter([caring])) == caring
+    assert faults("Desculpe pelo frango.", sick, topics) == Redrafting((), off_tone=True)
+    assert finished("Desculpe pelo frango.", sick, topics) == (f"Desculpe pelo frango. {SENTENCE}", 0)
+    assert finished(caring, sick, topics) == (caring, 0)
+    assert finished("Desculpe pelo frango.", sick, None) == ("Desculpe pelo frango.", 0)
 
 
 def test_what_was_counted_is_kept_with_the_version(tmp_path):

@@ -16,6 +16,7 @@ from pathlib import Path
 from demo_adapters import DemoJudgement, DemoJudging, demo_adapters
 
 from assistant.errors import AdapterNotFound, DocumentRefused, GenerationError
+from assistant.models.style import Manner, Styles
 from assistant.models.tokens import token_counter
 from assistant.services.adapters import AdapterInfo, AdaptersService, AdapterState
 from assistant.services.corpora import Corpus
@@ -99,6 +100,7 @@ ADAPTERS = (
         Localized("Respostas a avaliações", "Replies to reviews"),
         Localized("Escreve a resposta do restaurante a uma avaliação.", "Writes the restaurant's reply to a review."),
         AdapterKind.REPLY,
+        styles=Styles(33.0, tuple(Manner)),
         scores={"aspect_coverage": 0.679, "removed_sentences": 1, "inventions": 2, "words": 35.5, "n": 42},
     ),
     info(

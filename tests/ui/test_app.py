@@ -5,10 +5,12 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import gradio as gr
 import pytest
-from demo_assistant import ADAPTERS, Check, DemoChat
+from demo_assistant import ADAPTERS, Check, DemoAssistant, DemoChat
 
 from assistant.errors import ConfigurationError, InputRejected
+from assistant.models.style import Length, Manner, Style
 from assistant.services.corpora import Corpus
 from assistant.services.corpus_card import CorpusCard
 from assistant.services.ingestion import Progress as Step
@@ -21,9 +23,11 @@ from assistant.types import Answered, Event, Redrafting, TokenDelta
 from assistant.ui import adapter_view, corpora, system
 from assistant.ui.app import launch
 from assistant.ui.asking import Order, follow, to_request
+from assistant.ui.composer import Composer
 from assistant.ui.runs import Runs
 from assistant.ui.texts import texts
 from assistant.ui.view import Progress
+from assistant.ui.words import Words
 
 PT = texts("pt")
 KNOWN = ({"legal-ner"}, {"direito"})
@@ -71,6 +75,9 @@ def test_no_endpoint_of_the_page_is_public(blocks: Any) -> None:
         (Order("a" * 101, "auto", "all", 0), "limite é 100"),
         (Order("oi", "../../etc/passwd", "all", 0), "passwd"),
         (Order("oi", "auto", "outro", 0), "outro"),
+        (Order("oi", "auto", "all", 0, manner="grosso"), "'grosso' não é um tom"),
+        (Order("oi", "auto", "all", 0, length="../x"), "'../x' não é um tamanho"),
+        (Order("oi", "auto", "all", 0, signature="a" * 81), "assinatura tem 81"),
     ],
 )
 def test_choices_from_a_browser_are_checked(order: Order, message: str) -> None:
@@ -82,6 +89,43 @@ def test_choices_from_a_browser_are_checked(order: Order, message: str) -> None:
 def test_the_choice_of_corpora_becomes_the_request(choice: str, corpora: object) -> None:
     request = to_request(Order("oi", "legal-ner", choice, 0), (Exchange("x", error="e"),), KNOWN, 100, PT)
     assert request == AskRequest("oi", (), "legal-ner", corpora)
+
+
+def test_style_and_signature_become_the_request() -> None:
+    order = Order("oi", "auto", "all", 0, "warm", "short", " Equipe\n<b>do</b>\x07 Cantinho \ud83d")
+    request = to_request(order, (), KNOWN, 100, PT)
+    assert request.style == Style(Manner.WARM, Length.SHORT)
+    assert request.signature == "Equipe <b>do</b> Cantinho ?"
+
+
+@pytest.mark.parametrize(
+    ("adapter", "last", "shown"),
+    [
+        ("restaurant-replies", None, True),
+        ("auto", "restaurant-replies", True),
+        ("auto", "legal-ner", False),
+        ("auto", None, False),
+        ("legal-ner", "restaurant-replies", False),
+        ("none", "restaurant-replies", False),
+        ("../x", None, False),
+    ],
+)
+def test_styles_are_offered_where_the_adapter_in_use_learned_them(adapter: str, last: str, shown: bool) -> None:
+    with gr.Blocks():
+        composer = Composer(DemoAssistant(), Words(PT))
+        composer.build()
+    changed = composer.offered(adapter, last)
+    assert [changed[part]["visible"] for part in (composer.style, composer.manner)] == [shown, shown]
+    assert not changed[composer.length]["visible"], "the demo learned no lengths"
+
+
+def test_a_question_goes_with_what_the_widgets_say_and_a_click_may_name_another_adapter() -> None:
+    with gr.Blocks():
+        composer = Composer(DemoAssistant(), Words(PT))
+        composer.build()
+    given = {composer.adapter: "auto", composer.corpora: "all", composer.manner: "formal", composer.signature: None}
+    assert composer.order(given, "oi", 2) == Order("oi", "auto", "all", 2, "formal", "", "")
+    assert composer.order(given, "oi", 2, adapter="legal-ner").adapter == "legal-ner"
 
 
 def test_half_a_character_breaks_nothing() -> None:
