@@ -145,11 +145,14 @@ def _ingest(assistant: Any, options: argparse.Namespace) -> None:
 
 
 def _train(assistant: Any, options: argparse.Namespace) -> None:
-    from assistant.services.job_process import new_job, run_job
+    from assistant.services.job_process import assist_job, leads, new_job, run_job
 
     os.setpriority(os.PRIO_PROCESS, 0, 19)  # the chat goes first
     adapters_command.check_reason(options)
     assistant.registry.card(options.name)  # says that there is none
+    if not leads():
+        assist_job(assistant.training, options.name, say)
+        return
     job = options.job or new_job(options.name)
     version = run_job(assistant.training, assistant.settings.var / "jobs", options.name, job, say)
     record = {"adapter": version.adapter, "version": version.label, "path": str(version.path), "live": False}

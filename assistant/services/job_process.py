@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from assistant.errors import AssistantError, ConfigurationError, StorageError, TrainingStopped
 from assistant.services.job_files import JobFolder, JobState, Outcome, Phase, job_folders
 from assistant.stores.manifests import Localized, Version
+from assistant.training.processes import here
 
 _LOCK = ".lock"
 _LOOK_S = 0.5  # between two looks at the queue
@@ -64,6 +65,29 @@ class Trainer(Protocol):
     def train(self, name: str, progress: Progress, job: str, overrides: Mapping[str, Any], control: Control) -> Version:
         """See `services.training.TrainingService.train`."""
         ...
+
+
+class Assistant(Protocol):
+    """The service that makes the steps of a training with others."""
+
+    def assist(self, name: str, progress: Progress) -> None:
+        """See `services.training.TrainingService.assist`."""
+        ...
+
+
+def leads() -> bool:
+    """Whether this process is a training's only one, or the first of `accelerate launch`; joins the others."""
+    return here().first
+
+
+def assist_job(trainer: Assistant, adapter: str, progress: Progress) -> None:
+    """Make the steps of the job that the first process runs; a signal is for that one to answer.
+
+    Raises `TrainingStopped` when that one stops or has ended, and whatever the training raises.
+    """
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    trainer.assist(adapter, progress)
 
 
 def new_job(adapter: str) -> str:

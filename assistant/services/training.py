@@ -30,6 +30,7 @@ from assistant.training.dataset import Example, data_hash, split
 from assistant.training.formats import read_examples
 from assistant.training.job import Report, Sample, Step, TrainingRun, Validation
 from assistant.training.outlines import learned_topics, outlined
+from assistant.training.processes import here
 from assistant.training.public_data import locate, not_here, present
 
 _LIBRARIES = ("torch", "transformers", "peft", "gguf")
@@ -150,6 +151,7 @@ class TrainingService:
         with (folder / "events.jsonl").open("a", encoding="utf-8", buffering=1) as log:
             run = TrainingRun(folder, checkpoint, recipe, self._base.target_modules, event_log(log.write, progress))
             control.phase(Phase.TRAINING)
+            here().told((folder, dict(overrides or {})))  # the other processes begin
             trained = run.run(data.train, data.validation, self._base.name, control.should_stop)
         control.phase(Phase.JUDGING)
         staged = self._stage(name, trained, checkpoint, data.topics)
@@ -159,6 +161,19 @@ class TrainingService:
             (test,) = self._paths(name, [recipe.data.test])
             evaluation = self._judge(LiveAdapter(self._registry.card(name), staged), test)
         return self._publish(staged, str(header["data_hash"]), evaluation)
+
+    def assist(self, name: str, progress: Callable[[str], None]) -> None:
+        """Make the steps of a training that another process of `accelerate launch` leads; writes nothing but the base.
+
+        Waits until that one is ready. Raises `ConfigurationError`, `DataError`, `ModelUnavailable`, `StorageError`,
+        `TrainingStopped`.
+        """
+        nothing: tuple[Path, dict[str, object]] = Path(), {}
+        folder, overrides = here().told(nothing)
+        recipe, data = self.recipe(name, overrides), self.data(name, overrides)
+        checkpoint = provision_checkpoint(self._base, self._var / "models", progress)
+        run = TrainingRun(folder, checkpoint, recipe, self._base.target_modules, lambda event: None)
+        run.run(data.train, data.validation, self._base.name)
 
     def _stage(self, name: str, trained: Path, checkpoint: Path, topics: Topics | None) -> Version:
         """A trained PEFT folder, its GGUF twin, and what replies take up, in a folder that is no version yet."""

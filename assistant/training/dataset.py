@@ -35,6 +35,11 @@ class Encoded:
     ids: tuple[int, ...]
     start: int
 
+    @property
+    def labels(self) -> int:
+        """Labelled tokens, as far as a token before them foretells them."""
+        return len(self.ids) - max(self.start, 1)
+
 
 def encode(examples: Sequence[Example], tokenizer: Any, max_length: int) -> tuple[list[Encoded], int]:
     """Tokenize; returns the encoded examples and how many were left out as longer than `max_length`.

@@ -6,8 +6,8 @@
                   adapter/        PEFT's files of the best weights, written at the end
 
 A job that was killed goes on from its last checkpoint when it is started again: the order of the
-batches follows from (seed, epoch), so position and state are all that is needed. Refuses to know
-cards, registration and processes.
+batches follows from (seed, epoch), so position and state are all that is needed. Under `accelerate
+launch` every process runs this, and the first one alone touches the folder. Refuses to know cards and registration.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from assistant.errors import TrainingStopped
+from assistant.errors import DataError, TrainingStopped
 from assistant.training import checkpoint as checkpoints
 from assistant.training.checkpoint import Checkpoint
 from assistant.training.config import Recipe, TrainingSettings
 from assistant.training.curve import Curve
 from assistant.training.dataset import Encoded, Example, batches, candidate_vocabulary, encode
 from assistant.training.loop import Loop, load
+from assistant.training.processes import here
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def learning_rate(step: int, steps: int, settings: TrainingSettings) -> float:
 
 
 class TrainingRun:
-    """One run of the loop over a job folder."""
+    """One run of the loop over a job folder; all processes of a training make it together."""
 
     def __init__(
         self,
@@ -88,12 +89,13 @@ class TrainingRun:
         target_modules: Sequence[str],
         report: Report,
     ) -> None:
-        """`checkpoint` is the base model's folder."""
+        """`checkpoint` is the base model's folder; only the first process reports."""
         self._folder = folder
         self._base = checkpoint
         self._recipe = recipe
         self._targets = target_modules
-        self._report = report
+        self._processes = here()
+        self._report = report if self._processes.first else _unheard
 
     def run(
         self,
@@ -111,7 +113,7 @@ class TrainingRun:
         plan = self._plan(start.train)
         pace = _Pace()
         while start.done < len(plan) and not start.curve.ended:
-            if should_stop():
+            if self._processes.told(should_stop()):
                 if start.done:
                     self._save(start)
                 raise _stopped(self._folder.name, start.done, len(plan))
@@ -121,7 +123,8 @@ class TrainingRun:
                 self._look(start)
             if last or start.curve.ended or start.done % self._recipe.training.checkpoint_every == 0:
                 self._save(start)
-        return start.loop.save_best(self._folder / "adapter", base_name)
+        adapter = self._folder / "adapter"
+        return start.loop.save_best(adapter, base_name) if self._processes.first else adapter
 
     def _prepare(self, train: Sequence[Example], validation: Sequence[Example], base_name: str) -> _Start:
         settings = self._recipe.training
@@ -136,7 +139,10 @@ class TrainingRun:
             valid=valid_set,
             key=checkpoints.run_key(self._recipe, base_name, train_set, valid_set),
         )
-        saved = checkpoints.read(self._folder / "checkpoint", start.key)
+        if self._processes.told(start.key) != start.key:
+            raise _other_data()
+        first = self._processes.first
+        saved = self._processes.told(checkpoints.read(self._folder / "checkpoint", start.key) if first else None)
         if saved is not None:
             start.loop.restore(saved.tensors)
             start.done, start.curve = saved.step, saved.curve
@@ -168,7 +174,7 @@ class TrainingRun:
             start.loop.keep_best()
         self._report(Validation(start.done, loss, best))
         shown = start.valid[: self._recipe.training.samples]
-        if not shown:
+        if not shown or not self._processes.first:
             return
         end = start.tokenizer.eos_token_id
         outputs = start.loop.outputs([item.ids[: item.start] for item in shown], end)
@@ -178,6 +184,8 @@ class TrainingRun:
             self._report(Sample(start.done, prompt, expected, text))
 
     def _save(self, start: _Start) -> None:
+        if not self._processes.first:
+            return
         state = Checkpoint(start.done, start.curve, start.loop.state())
         checkpoints.write(self._folder / "checkpoint", start.key, state)
 
@@ -201,6 +209,19 @@ class _Pace:
 
     tokens: int = 0
     started: float = field(default_factory=time.monotonic)
+
+
+def _unheard(event: Step | Validation | Sample) -> None:
+    """The report of every process but the first."""
+
+
+def _other_data() -> DataError:
+    return DataError(
+        "This process reads other data, another recipe or another base than the first process of the training. Give "
+        "all machines the same adapters/ and data.",
+        pt="Este processo lê outros dados, outra receita ou outro modelo base que o primeiro processo do treino. "
+        "Ponha em todas as máquinas as mesmas pastas adapters/ e de dados.",
+    )
 
 
 def _stopped(job: str, done: int, steps: int) -> TrainingStopped:

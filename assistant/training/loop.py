@@ -6,6 +6,7 @@ when to stop.
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,21 +17,24 @@ from assistant.training import lora
 from assistant.training.config import Recipe, TrainingSettings
 from assistant.training.dataset import Encoded, batches
 from assistant.training.objective import CandidateHead, batch_loss
+from assistant.training.processes import here
 
 if TYPE_CHECKING:
     import torch
 
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # AdamW's state of one parameter
+_TRIM_EVERY = 20  # steps
 SAMPLE_TOKENS = 40  # of a sample output; a look must stay cheap beside its validation loss
 
 
 def threads() -> int:
     """Threads of a training: all of one or two cores, from three on one is left to the chat.
 
-    Beside a process of lowest priority llama.cpp kept 84 to 100 % of its speed on two cores.
+    Beside a process of lowest priority llama.cpp kept 84 to 100 % of its speed on two cores. The processes of
+    `accelerate launch` on one machine divide them.
     """
     cores = len(os.sched_getaffinity(0))
-    return cores if cores <= 2 else cores - 1
+    return max(1, (cores if cores <= 2 else cores - 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
 def load(checkpoint: Path, recipe: Recipe, target_modules: Sequence[str]) -> tuple[Any, Any]:
@@ -47,6 +51,17 @@ def load(checkpoint: Path, recipe: Recipe, target_modules: Sequence[str]) -> tup
     return tokenizer, lora.attach(base, recipe.lora, target_modules)
 
 
+def _trim() -> None:
+    """Give free memory back to the system, also what lies between pieces in use.
+
+    Batches of many shapes leave holes that glibc keeps: on LeNER-Br 6.3 GB were resident, without a change within
+    steps, where the tensors of a step take a fraction of it. Other C libraries have no such call.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
 class Loop:
     """One model in training. The best weights are kept beside the current ones."""
 
@@ -56,40 +71,61 @@ class Loop:
 
         self._model, self._base, self._settings, self._pad = model, model.get_base_model(), settings, pad
         self._head = CandidateHead(self._base, candidates)
+        self._processes = here()
         self._named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
         self._parameters = [p for _, p in self._named]
         self._best: dict[str, torch.Tensor] = {}
+        self._steps = 0
         self._optimizer = torch.optim.AdamW(
             self._parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
 
     def step(self, batch: Sequence[Encoded], rate: float) -> float:
-        """One optimizer step; returns the mean loss in nats per labelled token."""
+        """One optimizer step of all processes; returns the mean loss in nats per labelled token."""
         import torch
 
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self._model.train()
-        with torch.autocast(self._base.device.type, dtype=torch.bfloat16):
-            total, count = batch_loss(self._base, self._head, batch, self._pad)
-        loss = total / count
-        loss.backward()  # type: ignore[no-untyped-call]  # torch has no type for it
+        loss = self._gradients(self._processes.share(batch), sum(item.labels for item in batch))
         torch.nn.utils.clip_grad_norm_(self._parameters, self._settings.max_grad_norm)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
-        return float(loss.detach())
+        self._steps += 1
+        if self._steps % _TRIM_EVERY == 0:
+            _trim()
+        return loss
+
+    def _gradients(self, share: Sequence[Encoded], labels: int) -> float:
+        """Leave the gradients of a whole batch, of which this process has a share; `labels` counts the batch's."""
+        import torch
+
+        loss = torch.zeros((), device=self._base.device)
+        if share:
+            with torch.autocast(self._base.device.type, dtype=torch.bfloat16):
+                total, _ = batch_loss(self._base, self._head, share, self._pad)
+            loss = total / labels
+            loss.backward()  # type: ignore[no-untyped-call]  # torch has no type for it
+            loss = loss.detach()
+        if self._processes.count > 1:
+            for parameter in self._parameters:
+                if parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
+            self._processes.add([loss, *(p.grad for p in self._parameters if p.grad is not None)])
+        return float(loss)
 
     def evaluate(self, encoded: Sequence[Encoded]) -> float:
-        """Mean loss over a set, nats per labelled token."""
+        """Mean loss over a set, nats per labelled token; the processes divide it."""
         import torch
 
         self._model.eval()
-        total, count = 0.0, 0
+        sums = torch.zeros(2, dtype=torch.float64)  # loss, labels
         with torch.no_grad(), torch.autocast(self._base.device.type, dtype=torch.bfloat16):
-            for batch in batches(encoded, self._settings.batch_tokens, 0, 0):
+            for batch in self._processes.share(batches(encoded, self._settings.batch_tokens, 0, 0)):
                 loss, labels = batch_loss(self._base, self._head, batch, self._pad)
-                total, count = total + float(loss), count + labels
-        return total / count
+                sums += torch.tensor([float(loss), labels], dtype=torch.float64)
+        self._processes.add([sums])
+        return float(sums[0] / sums[1])
 
     def outputs(self, prompts: Sequence[Sequence[int]], end: int) -> list[list[int]]:
         """Greedy token ids after each prompt, at most `SAMPLE_TOKENS`, up to `end`; draws no random number."""
