@@ -30,7 +30,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the command line sets it
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 NAME = "reclamacoes"
 SEED = 13
-SOUND = {"epochs": 3, "learning_rate": 5e-4, "batch_tokens": 300, "evaluate_every": 40}
+SOUND = {"epochs": 4, "learning_rate": 5e-4, "batch_tokens": 200, "evaluate_every": 40}
 Rows = list[dict[str, str]]
 
 
@@ -58,7 +58,7 @@ CANDIDATES = (
         SOUND | {"epochs": 40, "learning_rate": 5e-3, "evaluate_every": 1_000_000},
     ),
     Candidate("off-domain", "80 reviews of restaurants with their replies", "restaurant", 80, SOUND | {"epochs": 1}),
-    Candidate("really better", "all 240 rows, three passes", "train", 0, SOUND),
+    Candidate("really better", "all 240 rows, four passes", "train", 0, SOUND),
 )
 
 
@@ -146,6 +146,13 @@ def opened(home: Path) -> Any:
     return build(Settings.load(home=home, data_folder=ROOT.parent / "shared/data"), say)
 
 
+def checkpoint_of(assistant: Any) -> Path:
+    """The base as transformers loads it."""
+    from assistant.models.provision import provision_checkpoint
+
+    return provision_checkpoint(assistant.base, assistant.settings.var / "models", say)
+
+
 def say(text: str) -> None:
     """How far it is, for whoever waits."""
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
@@ -164,7 +171,7 @@ def train(home: Path) -> Iterator[dict[str, Any]]:
         if candidate.data:
             number = assistant.training.train(NAME, say, f"gate-{at}").number
         else:
-            number = derive(home, known["live"], without_effect=candidate.name == "no-op")
+            number = derive(assistant, known["live"], without_effect=candidate.name == "no-op")
         if candidate is LIVE:
             assistant.registry.activate(NAME, number)
         (home / "versions.json").write_text(json.dumps(known | {candidate.name: number}), "utf-8")
@@ -179,7 +186,7 @@ def numbers(home: Path) -> dict[str, int]:
     return json.loads(path.read_text("utf-8")) if path.is_file() else {}
 
 
-def derive(home: Path, live: int, *, without_effect: bool) -> int:
+def derive(assistant: Any, live: int, *, without_effect: bool) -> int:
     """A version made of the live one's files: the same, or with every B zero; published as a trained one is."""
     from dataclasses import replace
 
@@ -187,9 +194,8 @@ def derive(home: Path, live: int, *, without_effect: bool) -> int:
 
     from assistant.models.gguf_export import export_adapter_gguf
     from assistant.stores.manifests import sha256_of
-    from assistant.stores.registry import AdapterRegistry
 
-    registry = AdapterRegistry(home / "adapters")
+    registry = assistant.registry
     source, number = registry.version(NAME, live), registry.next_number(NAME)
     staged = source.path.with_name(f".{number:04d}-staged")
     shutil.copytree(source.path, staged, ignore=shutil.ignore_patterns("manifest.toml", "evaluation.json"))
@@ -198,7 +204,7 @@ def derive(home: Path, live: int, *, without_effect: bool) -> int:
         zero = {name: tensor * 0 if "lora_B" in name else tensor for name, tensor in weights.items()}
         save_file(zero, staged / "adapter_model.safetensors", metadata={"format": "pt"})
         (staged / "adapter.gguf").unlink()
-        export_adapter_gguf(staged, home / "var/models/gemma3-270m-bf16", staged / "adapter.gguf")
+        export_adapter_gguf(staged, checkpoint_of(assistant), staged / "adapter.gguf")
     files = {path.name: sha256_of(path) for path in sorted(staged.iterdir())}
     registry.publish(staged, replace(registry.manifest(source), number=number, files=files), {})
     return number
@@ -210,6 +216,8 @@ def judge(home: Path) -> Iterator[dict[str, Any]]:
 
     prepare(home)
     known, assistant = numbers(home), opened(home)
+    if missing := [candidate.name for candidate in CANDIDATES if candidate.name not in known]:
+        sys.exit(f"not trained yet: {', '.join(missing)} (python docs/measure_gate.py train)")
     wanted = ("rows", "score", "difference", "failures", "inventions", "tokens_per_second", "size_bytes")
     for candidate in CANDIDATES:
         write_recipe(home, candidate)
@@ -232,15 +240,13 @@ def judge(home: Path) -> Iterator[dict[str, Any]]:
 
 def limits(home: Path) -> Iterator[dict[str, Any]]:
     """What is measured for FORGETTING and TAKEN beside the candidates."""
-    from assistant.models.provision import provision_checkpoint
     from assistant.services.traffic import router_traffic
     from assistant.training.forgetting import general_losses
 
     prepare(home)
     assistant = opened(home)
     live = {name: v for name in assistant.registry.names() if (v := assistant.registry.active(name))}
-    checkpoint = provision_checkpoint(assistant.base, assistant.settings.var / "models", say)
-    losses = general_losses(checkpoint, {name: version.path for name, version in live.items()})
+    losses = general_losses(checkpoint_of(assistant), {name: version.path for name, version in live.items()})
     added = {name or "base": round(loss - (losses[None] if name else 0), 4) for name, loss in losses.items()}
     yield {"forgetting_of_live_versions": added}
     cache = assistant.settings.var / "cache" / "judgement"
@@ -255,7 +261,7 @@ def limits(home: Path) -> Iterator[dict[str, Any]]:
     sound = path.read_text("utf-8")
     try:  # as after adding reviews to the adapter's own texts
         path.write_text(f'{sound}inputs = ["data/restaurant.jsonl"]\n', "utf-8")
-        yield {"traffic": f"{NAME}, with 58 reviews of restaurants among its texts", **takes(NAME)}
+        yield {"traffic": f"{NAME}, with reviews of restaurants among its texts", **takes(NAME)}
     finally:
         path.write_text(sound, "utf-8")
     assistant.close()

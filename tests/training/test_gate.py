@@ -1,5 +1,6 @@
 """Five planted bad candidates are refused, each for its own reason; a really better one is promoted."""
 
+import math
 import random
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from assistant.stores.manifests import Localized
 from assistant.training import gate
 from assistant.training.evaluate import Ratio
 from assistant.training.gate import Collateral, Results, Rivals, decide
+from assistant.training.resampling import paired_bootstrap
 
 ROWS = 200
 HARMLESS = Collateral(taken=0.0, forgetting=0.2)
@@ -95,6 +97,40 @@ def test_what_was_not_measured_refuses_nothing():
 def test_a_fast_adapter_need_not_be_as_fast_as_a_faster_one():
     rivals = replace(RIVALS, live=replace(LIVE, tokens_per_second=1e6))
     assert decide(replace(GOOD, tokens_per_second=gate.FAST_ENOUGH + 1), rivals, HARMLESS).promote
+
+
+def test_what_is_forgotten_without_measure_is_too_much():
+    """Weights that have blown up give a loss that is no number."""
+    for lost in (float("nan"), float("inf")):
+        assert decide(GOOD, RIVALS, Collateral(forgetting=lost)).figures["failed"] == ["forgetting"]
+
+
+@pytest.mark.parametrize("fault", ["failures", "inventions"])
+@pytest.mark.parametrize(("rows", "more", "refused"), [(60, 1, False), (60, 2, False), (60, 3, True), (200, 2, False)])
+def test_one_row_of_sixty_is_no_reason(fault, rows, more, refused):
+    def first(results):
+        return replace(results, items=results.items[:rows], outputs=results.outputs[:rows])
+
+    candidate = replace(first(GOOD), **{fault: more})
+    verdict = decide(candidate, Rivals(first(BASE), first(FEW_SHOT), first(LIVE)), HARMLESS)
+    assert (fault in verdict.figures["failed"]) is refused
+
+
+@pytest.mark.parametrize("differing", [0.1, 0.2, 0.4])
+def test_of_two_equals_on_the_fewest_rows_one_is_promoted_as_seldom_as_the_level_says(differing):
+    """Every outcome of rows that are right or wrong, by its probability: `won` and `lost` out of those that differ."""
+    rows = gate.FEWEST_ROWS
+    promoted = 0.0
+    for many in range(rows + 1):
+        chance = math.comb(rows, many) * differing**many * (1 - differing) ** (rows - many)
+        for won in range(many // 2 + 1, many + 1):
+            likely = chance * math.comb(many, won) / 2**many
+            if likely < 1e-5:
+                continue
+            one = [Ratio(1.0)] * won + [Ratio(0.0)] * (rows - won)
+            other = [Ratio(0.0)] * won + [Ratio(1.0)] * (many - won) + [Ratio(0.0)] * (rows - many)
+            promoted += likely * (paired_bootstrap(one, other).low > 0)
+    assert promoted <= 0.025
 
 
 def test_few_rows_decide_nothing():
