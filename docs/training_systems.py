@@ -279,14 +279,15 @@ def loss(kind: str, work: Plan) -> dict[str, float]:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from assistant.training.dataset import encode
+    from assistant.training.dataset import candidate_vocabulary, encode
 
     base = AutoModelForCausalLM.from_pretrained(work.checkpoint, dtype=torch.bfloat16, attn_implementation="sdpa")
     model = PeftModel.from_pretrained(base, Path(work.folder) / kind / "adapter")
     settings = work.settings().training
-    valid, _ = encode(work.examples("valid"), AutoTokenizer.from_pretrained(work.checkpoint), settings.max_length)
-    found = losses(model, valid, [0, 1], settings.batch_tokens)
-    return {"full": found["validation_loss_full"]}
+    tokenizer = AutoTokenizer.from_pretrained(work.checkpoint)
+    valid, _ = encode(work.examples("valid"), tokenizer, settings.max_length)
+    candidates = candidate_vocabulary(valid, tokenizer.eos_token_id)
+    return {"full": losses(model, valid, candidates, settings.batch_tokens)["validation_loss_full"]}
 
 
 def curve(work: Plan) -> None:
