@@ -82,7 +82,11 @@ class Tones:
 
     def misplaced(self, reply: str, text: str) -> int:
         """How many tones the reply has that hardly any reply to such a text has."""
-        return sum(chance < _SURE and has_tone(tone, reply) for tone, chance in self._chances(text).items())
+        wanted = self.wanted(text)
+        return sum(
+            chance < _SURE and tone not in wanted and has_tone(tone, reply)
+            for tone, chance in self._chances(text).items()
+        )
 
     def _chances(self, text: str) -> dict[str, float]:
         known = stems(text).keys()

@@ -52,11 +52,11 @@ class Composer:
         words = self._words
         with gr.Row(elem_id="style", visible=False) as self.style:
             self.manner = words.follow(
-                gr.Dropdown(value="", elem_id="manner", min_width=120, filterable=False),
+                gr.Dropdown(["", *MANNERS], value="", elem_id="manner", min_width=120, filterable=False),
                 lambda t: _marks(t, "manner", MANNERS),
             )
             self.length = words.follow(
-                gr.Dropdown(value="", elem_id="length", min_width=120, filterable=False),
+                gr.Dropdown(["", *LENGTHS], value="", elem_id="length", min_width=120, filterable=False),
                 lambda t: _marks(t, "length", LENGTHS),
             )
             box = gr.Textbox(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -16,7 +17,7 @@ from assistant.services.corpus_card import CorpusCard
 from assistant.services.ingestion import Progress as Step
 from assistant.services.ingestion import Stage
 from assistant.services.request import AskRequest
-from assistant.stores.conversations import Exchange
+from assistant.stores.conversations import ConversationStore, Exchange
 from assistant.stores.manifests import Localized
 from assistant.stores.passages import CorpusStats
 from assistant.types import Answered, Event, Redrafting, TokenDelta
@@ -91,6 +92,14 @@ def test_the_choice_of_corpora_becomes_the_request(choice: str, corpora: object)
     assert request == AskRequest("oi", (), "legal-ner", corpora)
 
 
+@pytest.fixture
+def composer(tmp_path: Path) -> Composer:
+    made = Composer(DemoAssistant(ConversationStore(tmp_path / "conversations.sqlite")), Words(PT))
+    with gr.Blocks():
+        made.build()
+    return made
+
+
 def test_style_and_signature_become_the_request() -> None:
     order = Order("oi", "auto", "all", 0, "warm", "short", " Equipe\n<b>do</b>\x07 Cantinho \ud83d")
     request = to_request(order, (), KNOWN, 100, PT)
@@ -110,19 +119,15 @@ def test_style_and_signature_become_the_request() -> None:
         ("../x", None, False),
     ],
 )
-def test_styles_are_offered_where_the_adapter_in_use_learned_them(adapter: str, last: str, shown: bool) -> None:
-    with gr.Blocks():
-        composer = Composer(DemoAssistant(), Words(PT))
-        composer.build()
+def test_styles_are_offered_where_the_adapter_in_use_learned_them(
+    composer: Composer, adapter: str, last: str | None, shown: bool
+) -> None:
     changed = composer.offered(adapter, last)
     assert [changed[part]["visible"] for part in (composer.style, composer.manner)] == [shown, shown]
     assert not changed[composer.length]["visible"], "the demo learned no lengths"
 
 
-def test_a_question_goes_with_what_the_widgets_say_and_a_click_may_name_another_adapter() -> None:
-    with gr.Blocks():
-        composer = Composer(DemoAssistant(), Words(PT))
-        composer.build()
+def test_a_question_goes_with_what_the_widgets_say_and_a_click_may_name_another_adapter(composer: Composer) -> None:
     given = {composer.adapter: "auto", composer.corpora: "all", composer.manner: "formal", composer.signature: None}
     assert composer.order(given, "oi", 2) == Order("oi", "auto", "all", 2, "formal", "", "")
     assert composer.order(given, "oi", 2, adapter="legal-ner").adapter == "legal-ner"
