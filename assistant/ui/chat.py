@@ -87,13 +87,9 @@ class ChatPage:
         self._live.edit(self.edit, [self._session], self.outputs, **light)
         asked.append(self._new.click(self.new, [self._session], self.outputs, **light))
         asked.append(self._list.select(self.open, [self._session], self.outputs, **light))
-        gr.on(
-            [composer.adapter.change, *(done.then for done in asked)],
-            self.offer,
-            pinned,
-            [composer.style, composer.manner, composer.length],
-            **light,
-        )
+        offered = [composer.style, composer.manner, composer.length]
+        for offer in (composer.adapter.change, *(done.then for done in asked)):
+            offer(self.offer, pinned, offered, **light)
         self._list.delete(self.delete, [self._session], self.outputs, **light)
 
     @property

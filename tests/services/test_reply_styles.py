@@ -99,11 +99,10 @@ def test_what_a_version_can_be_asked_for_is_listed(styled):
 
 
 def test_a_draft_of_another_style_is_written_again(styled):
-    drafts = iter(["Poxa, que chato! A gente vai ver o cartão.", REPLY, REPLY, REPLY, REPLY, REPLY, REPLY])
+    warm = "Poxa, que chato! A gente vai ver o cartão."
     styled.adapters.refresh()
-    styled.adapters.attach(
-        engine := ScriptedEngine(lambda r: f" {next(drafts)}" if r.adapter and r.prompt.count(REVIEW) else " x")
-    )
+    engine = ScriptedEngine(lambda r: f" {REPLY if r.seed else warm}" if r.adapter else " base")
+    styled.adapters.attach(engine)
     service = ChatService(engine, styled.routing, Shelf(), styled.adapters, ChatOptions())
     request = AskRequest(REVIEW, adapter="restaurant-replies", style=Style(Manner.FORMAL))
     *_, last = service.ask(request)

@@ -16,6 +16,7 @@ from assistant.engines.scripted import ScriptedEngine
 from assistant.errors import AdapterError, AdapterNotFound
 from assistant.services.adapters import AdapterInfo, AdaptersService
 from assistant.services.judge_process import Judgement, JudgeState
+from assistant.services.styles import keep_styles
 from assistant.stores.manifests import Manifest, Version, sha256_of
 from assistant.stores.registry import AdapterRegistry
 from assistant.types import AdapterKind
@@ -58,7 +59,9 @@ def _write(registry: AdapterRegistry, info: AdapterInfo) -> None:
         staged = path / "versions" / f".{number}-staged"
         staged.mkdir(parents=True)
         (staged / "adapter.gguf").write_bytes(label.encode() * 400_000)
-        files = {"adapter.gguf": sha256_of(staged / "adapter.gguf")}
+        if info.styles:
+            keep_styles(info.styles, staged)
+        files = {path.name: sha256_of(path) for path in staged.iterdir()}
         scores = info.scores if label == info.active else {key: value - 0.031 for key, value in info.scores.items()}
         made = f"2025-11-{9 + int(number):02d}T14:05:00+00:00"
         digest = sha256_of(staged / "adapter.gguf")

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import gc
 import os
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import pytest
+from conftest import loops_left_open
 from demo_assistant import ADAPTERS, Check, DemoAssistant, DemoChat
 
 from assistant.errors import ConfigurationError, InputRejected
@@ -17,7 +18,7 @@ from assistant.services.corpus_card import CorpusCard
 from assistant.services.ingestion import Progress as Step
 from assistant.services.ingestion import Stage
 from assistant.services.request import AskRequest
-from assistant.stores.conversations import ConversationStore, Exchange
+from assistant.stores.conversations import Exchange
 from assistant.stores.manifests import Localized
 from assistant.stores.passages import CorpusStats
 from assistant.types import Answered, Event, Redrafting, TokenDelta
@@ -76,9 +77,9 @@ def test_no_endpoint_of_the_page_is_public(blocks: Any) -> None:
         (Order("a" * 101, "auto", "all", 0), "limite é 100"),
         (Order("oi", "../../etc/passwd", "all", 0), "passwd"),
         (Order("oi", "auto", "outro", 0), "outro"),
-        (Order("oi", "auto", "all", 0, manner="grosso"), "'grosso' não é um tom"),
-        (Order("oi", "auto", "all", 0, length="../x"), "'../x' não é um tamanho"),
-        (Order("oi", "auto", "all", 0, signature="a" * 81), "assinatura tem 81"),
+        (Order("oi", "auto", "all", 0, manner="grosso"), "'grosso' is no manner"),
+        (Order("oi", "auto", "all", 0, length="../x"), "'../x' is no length"),
+        (Order("oi", "auto", "all", 0, signature="a" * 81), "81 characters"),
     ],
 )
 def test_choices_from_a_browser_are_checked(order: Order, message: str) -> None:
@@ -93,11 +94,14 @@ def test_the_choice_of_corpora_becomes_the_request(choice: str, corpora: object)
 
 
 @pytest.fixture
-def composer(tmp_path: Path) -> Composer:
-    made = Composer(DemoAssistant(ConversationStore(tmp_path / "conversations.sqlite")), Words(PT))
-    with gr.Blocks():
+def composer(assistant: DemoAssistant) -> Iterator[Composer]:
+    made = Composer(assistant, Words(PT))
+    with loops_left_open(), gr.Blocks() as built:
         made.build()
-    return made
+    yield made
+    del built
+    with loops_left_open():
+        gc.collect()
 
 
 def test_style_and_signature_become_the_request() -> None:

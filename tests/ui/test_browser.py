@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from demo_assistant import LAW
 
+from assistant.models.style import Manner, Style
+
 Open = Callable[..., Any]
 pytestmark = [
     pytest.mark.browser,
@@ -103,6 +105,26 @@ def test_changing_the_adapter_asks_again_with_it(open_page: Open, served: Any) -
     assert served.assistant.chat.requests[-1].adapter == "none"
     assert served.assistant.chat.requests[-1].question == QUESTION
     assert page.locator(".turn").count() == 1
+
+
+def test_style_and_signature_are_offered_with_the_adapter_that_learned_them(open_page: Open, served: Any) -> None:
+    page = open_page()
+    assert not page.locator("#manner input").is_visible()
+    page.click("#adapter input")
+    page.click("[role=option]:has-text('Respostas a avaliações')")
+    page.wait_for_selector("#manner input")
+    page.click("#manner input")
+    page.click("[role=option]:has-text('caloroso')")
+    page.fill("#signature input, #signature textarea", "Equipe <b>do</b> Cantinho")
+    for _ in range(2):  # what is chosen stays for the next question
+        ask(page, "Comida fria e cara.")
+        finished(page)
+        page.wait_for_selector("#manner input")
+    for request in served.assistant.chat.requests[-2:]:
+        assert (request.style, request.signature) == (Style(Manner.WARM), "Equipe <b>do</b> Cantinho")
+    page.click("#adapter input")
+    page.click("[role=option]:has-text('Entidades jurídicas')")
+    page.wait_for_selector("#manner input", state="hidden")
 
 
 def test_abstaining_offers_to_ask_without_documents(open_page: Open, served: Any) -> None:
