@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from assistant.engines.base import AdapterFiles, GenerationRequest, Message, complete
-from assistant.engines.decoding import Sampling, decode
+from assistant.engines.decoding import Sampling, decode, next_log_probabilities
 from assistant.engines.transformers_peft import TransformersPeftEngine
 from assistant.engines.weights import load_options
 from assistant.errors import ConfigurationError, GenerationError, ModelUnavailable
@@ -86,10 +86,12 @@ def test_a_prompt_read_in_pieces_continues_as_one_read_at_once(tiny_checkpoint: 
 
     model = AutoModelForCausalLM.from_pretrained(tiny_checkpoint, **load_options("fp32", "cpu"))
     prompt = [3 + (n * n) % 250 for n in range(1100)]
-    pieces = list(decode(model, prompt, Sampling(0.0, 0, 6), lambda: False))
+    pieces = list(decode(model, prompt, Sampling(0.0, 0, 6, logprobs=True), lambda: False))
     with torch.inference_mode():
         whole = model.generate(torch.tensor([prompt]), max_new_tokens=6, do_sample=False, eos_token_id=None)
-    assert pieces == whole[0, len(prompt) :].tolist()
+    assert [token.id for token in pieces] == whole[0, len(prompt) :].tolist()
+    last = next_log_probabilities(model, [*prompt, *(token.id for token in pieces[:-1])])
+    assert pieces[-1].logprob == pytest.approx(float(last[pieces[-1].id]), abs=1e-3)
 
 
 def test_a_generation_is_not_begun_for_a_reader_who_left(
