@@ -107,6 +107,14 @@ def _ask(assistant: Any, options: argparse.Namespace) -> None:
         for event in assistant.chat.ask(request):
             if isinstance(event, Answered):
                 answer(options, answer_record(event.answer, request.language), readable_answer)
+                _tell_unused_style(assistant, request, event.answer.route.adapter)
+
+
+def _tell_unused_style(assistant: Any, request: Any, name: str | None) -> None:
+    """Say that a style was asked of an adapter that has learned none."""
+    known = any(info.name == name and info.styles for info in assistant.adapters.list())
+    if str(request.style) and not known:
+        say(f"{name or 'the base alone'} has learned no styles: --manner and --length changed nothing")
 
 
 def _route(assistant: Any, options: argparse.Namespace) -> None:

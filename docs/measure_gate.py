@@ -52,10 +52,10 @@ CANDIDATES = (
     Candidate("no-op", "the live version with every B zero"),
     Candidate(
         "over-trained",
-        "24 rows 40 times at ten times the rate, the validation loss looked at only at the end",
+        "24 rows 40 times at four times the rate, the validation loss looked at only at the end",
         "train",
         24,
-        SOUND | {"epochs": 40, "learning_rate": 5e-3, "evaluate_every": 1_000_000},
+        SOUND | {"epochs": 40, "learning_rate": 2e-3, "evaluate_every": 1_000_000},
     ),
     Candidate("off-domain", "80 reviews of restaurants with their replies", "restaurant", 80, SOUND | {"epochs": 1}),
     Candidate("really better", "all 240 rows, four passes", "train", 0, SOUND),

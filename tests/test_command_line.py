@@ -105,6 +105,13 @@ def test_an_error_names_the_value_on_standard_error_and_nothing_else_appears(
     assert "Traceback" not in done.stderr
 
 
+def test_a_style_that_no_version_has_learned_is_said_to_change_nothing(indexed_home):
+    asked = ("ask", "Bom dia!", "--adapter", "grounded-chat", "--max-tokens", "4")
+    plain, styled = (run(indexed_home, *asked, *more) for more in ((), ("--manner", "formal")))
+    assert "grounded-chat has learned no styles" in styled.stderr and "styles" not in plain.stderr
+    assert styled.stdout == plain.stdout and styled.returncode == 0
+
+
 def test_a_hub_base_without_network_names_the_embedded_one(indexed_home):
     done = run(
         indexed_home, "ask", "oi", ASSISTANT_BASE_MODEL="qwen3-0.6b", ASSISTANT_ENGINE="auto", HF_HUB_OFFLINE="1"
