@@ -7,40 +7,32 @@ pairs and lies in the version's folder; a version without these counts has one d
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from assistant.errors import AdapterBroken
 from assistant.generation.verification import keep_honest
 from assistant.models.care import SENTENCE as CARE_SENTENCE
 from assistant.models.prompt_format import NO_TOPICS
 from assistant.models.style import OPEN, Style, Styles
 from assistant.models.tone import Tones
 from assistant.models.topics import Topics
-from assistant.services.residence import stamp
-from assistant.stores.manifests import Version, write_atomically
+from assistant.services.learned import LearnedFile
 from assistant.types import Redrafting
 
 FURTHER = 5  # drafts after the first at most; docs/results.md has what they add
 TOLERATED = 0.8  # what a draft may leave out, as a sum of shares: one word that is not always taken up
 TEMPERATURE = 0.5  # of the further drafts, where the visitor's own is lower; at 0.7 they said odd things
 
-TOPICS_FILE = "topics.json"
+
+def _topics(raw: Mapping[str, Any]) -> Topics:
+    return Topics(**{**raw, "tones": Tones(**raw["tones"])})
 
 
-def keep_topics(topics: Topics, folder: Path) -> None:
-    """Write the counts into a version's folder; raises `OSError`."""
-    write_atomically(folder / TOPICS_FILE, json.dumps(asdict(topics), ensure_ascii=False) + "\n")
-
-
-def topics_of(version: Version) -> Topics | None:
-    """What replies of this version are to take up; None where nothing was counted. Raises `AdapterBroken`."""
-    file = version.path / TOPICS_FILE
-    written = stamp(file)
-    return _read(file, written) if any(written) else None
+_LEARNED = LearnedFile("topics.json", _topics)
+TOPICS_FILE = _LEARNED.name
+keep_topics = _LEARNED.keep
+topics_of = _LEARNED.of  # what replies of a version are to take up; None where nothing was counted
 
 
 def outline(topics: Topics | None, text: str) -> str:
@@ -108,15 +100,3 @@ def _worth(draft: str, text: str, topics: Topics, held: Held) -> tuple[int, floa
 
 def _off_tone(kept: str, text: str, topics: Topics) -> int:
     return topics.tones.misplaced(kept, text) + topics.tones.lacks_care(kept, text)
-
-
-@lru_cache(maxsize=16)
-def _read(file: Path, written: tuple[int, int]) -> Topics:
-    try:
-        raw = json.loads(file.read_text("utf-8"))
-        return Topics(**raw | {"tones": Tones(**raw["tones"])})
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise AdapterBroken(
-            f"{file} cannot be read ({error}). Restore it or train the adapter again.",
-            pt=f"{file} não pode ser lido. Restaure o arquivo ou treine o adaptador de novo.",
-        ) from error

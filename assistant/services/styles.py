@@ -6,34 +6,28 @@ know what a style is (`models.style`) and widgets.
 
 from __future__ import annotations
 
-import json
 import unicodedata
-from dataclasses import asdict
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
-from assistant.errors import AdapterBroken, InputRejected
+from assistant.errors import InputRejected
 from assistant.models.prompt_format import one_line
 from assistant.models.style import Length, Manner, Style, Styles
-from assistant.services.residence import stamp
-from assistant.stores.manifests import Version, write_atomically
+from assistant.services.learned import LearnedFile
 
-STYLES_FILE = "styles.json"
 LONGEST_SIGNATURE = 80  # characters
 MANNERS = {"formal": Manner.FORMAL, "warm": Manner.WARM}
 LENGTHS = {"short": Length.SHORT, "long": Length.LONG}
 
 
-def keep_styles(styles: Styles, folder: Path) -> None:
-    """Write the styles into a version's folder; raises `OSError`."""
-    write_atomically(folder / STYLES_FILE, json.dumps(asdict(styles), ensure_ascii=False) + "\n")
+def _styles(raw: Mapping[str, Any]) -> Styles:
+    return Styles(float(raw["words"]), tuple(map(Manner, raw["manners"])), tuple(map(Length, raw["lengths"])))
 
 
-def styles_of(version: Version) -> Styles | None:
-    """What a version can be asked for; None where it was trained without styles. Raises `AdapterBroken`."""
-    file = version.path / STYLES_FILE
-    written = stamp(file)
-    return _read(file, written) if any(written) else None
+_LEARNED = LearnedFile("styles.json", _styles)
+STYLES_FILE = _LEARNED.name
+keep_styles = _LEARNED.keep
+styles_of = _LEARNED.of  # what a version can be asked for; None where it was trained without styles
 
 
 def chosen_style(manner: str, length: str) -> Style:
@@ -62,16 +56,3 @@ def checked_signature(text: str) -> str:
 def signed(reply: str, signature: str) -> str:
     """The reply with its signature below; an empty reply is signed by nobody."""
     return f"{reply.rstrip()}\n\n— {signature}" if reply.strip() and signature else reply
-
-
-@lru_cache(maxsize=16)
-def _read(file: Path, written: tuple[int, int]) -> Styles:
-    try:
-        raw = json.loads(file.read_text("utf-8"))
-        manners, lengths = map(Manner, raw["manners"]), map(Length, raw["lengths"])
-        return Styles(float(raw["words"]), tuple(manners), tuple(lengths))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise AdapterBroken(
-            f"{file} cannot be read ({error}). Restore it or train the adapter again.",
-            pt=f"{file} não pode ser lido. Restaure o arquivo ou treine o adaptador de novo.",
-        ) from error
