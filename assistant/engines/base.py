@@ -34,7 +34,7 @@ class GenerationRequest:
 
     `adapter` is the key of a resident adapter version, None for the base alone. `temperature` 0 is
     greedy. `stop` strings end the text and are not part of it. `seed` makes sampling repeatable.
-    `logprobs` asks for the probability of what is written; on llama.cpp it costs about a third of the speed.
+    `logprobs` asks for the probability of what is written; on llama.cpp it costs half of the speed.
     """
 
     prompt: str | tuple[Message, ...]
@@ -63,6 +63,11 @@ class Delta:
 
     text: str
     logprob: float | None = None
+
+
+def together(held: float | None, more: float | None) -> float | None:
+    """The log-probability of tokens whose text comes as one piece; None where none was asked for."""
+    return more if held is None else held + (more or 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from assistant.engines.base import Delta, Finished, FinishReason
+from assistant.engines.base import Delta, Finished, FinishReason, together
 from assistant.engines.llama_server import raise_fault
 from assistant.types import Usage
 
@@ -30,7 +30,7 @@ def deltas(events: Iterable[Event | None], context_size: int) -> Iterator[Delta 
         usage = _usage(event, usage)
         text, finish = _piece(event)
         reason = finish or reason
-        weight = _added(weight, _logprob(event))
+        weight = together(weight, _logprob(event))
         if text:
             seen += 1
             yield Delta(text, weight)
@@ -52,10 +52,6 @@ def _logprob(event: Event) -> float | None:
     choices = event.get("choices")
     tokens = ((choices[0].get("logprobs") or {}).get("content") if choices else None) or []
     return sum(float(token["logprob"]) for token in tokens) if tokens else None
-
-
-def _added(weight: float | None, more: float | None) -> float | None:
-    return more if weight is None else weight + (more or 0.0)
 
 
 def _piece(event: Event) -> tuple[str, FinishReason | None]:

@@ -26,6 +26,7 @@ from assistant.engines.base import (
     FinishReason,
     GenerationRequest,
     LoadFailure,
+    together,
 )
 from assistant.engines.decoding import Sampling, TextOfTokens, decode, next_log_probabilities
 from assistant.engines.loading import end_tokens, linear_layers, load_checkpoint
@@ -232,7 +233,7 @@ class TransformersPeftEngine:
             if token.id in self._ends:
                 reason = FinishReason.STOP
                 break
-            weight = token.logprob if weight is None else weight + (token.logprob or 0.0)
+            weight = together(weight, token.logprob)
             if piece := stops.feed(text.feed(token.id)):
                 items.put(Delta(piece, weight))
                 weight = None

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-OPEN, SEPARATOR, CLOSE = "⟨", "|", "⟩"  # one token each in the vocabularies of Gemma, Llama 3 and Qwen
+OPEN, SEPARATOR, CLOSE = "⟨", "|", "⟩"  # one token each in Gemma 3's vocabulary
 
 _SIGNS = rf"[^{OPEN}{CLOSE}\{SEPARATOR}]*"
 _MARK = re.compile(
