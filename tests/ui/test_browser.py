@@ -116,8 +116,9 @@ def test_style_and_signature_are_offered_with_the_adapter_that_learned_them(open
     page.click("#manner input")
     page.click("[role=option]:has-text('caloroso')")
     page.fill("#signature input, #signature textarea", "Equipe <b>do</b> Cantinho")
-    for _ in range(2):  # what is chosen stays for the next question
-        ask(page, "Comida fria e cara.")
+    for review in ("Comida fria e cara.", "Bolo seco e café morno."):  # what is chosen stays for the next question
+        ask(page, review)
+        page.wait_for_selector(f"#live .bubble:has-text('{review}')")  # the answer before it is no longer there
         finished(page)
         page.wait_for_selector("#manner input")
     for request in served.assistant.chat.requests[-2:]:
