@@ -19,6 +19,7 @@ from assistant.models.tone import Tones
 from assistant.models.words import stem, stems
 
 EXPECTED = 0.5  # share from which a word of the text counts as one that a reply takes up
+BROUGHT = 0.6  # share from which a reply's word is one that clients bring: "cabelo" has 0.92, "demora" 0.8, "equipe" 0.01
 TOLD = 0.25  # share from which a word that a training reply did take up was no accident
 
 _SENTENCE = re.compile(r"[.!?;:\n]+")
@@ -64,6 +65,16 @@ class Topics:
     def gap(self, reply: str, text: str) -> float:
         """How many words a reply leaves out that such replies take up: the sum of their shares."""
         return sum(self._taken_up(stem(word)) for word in self.missing(reply, text))
+
+    def brought_in(self, reply: str, text: str) -> tuple[str, ...]:
+        """Words of the reply that come from what clients tell, though this one did not: "cabelo" for a cut mouth."""
+        known = stems(text)
+        said = stems(reply).items()
+        return tuple(
+            word
+            for stem, word in said
+            if stem not in known and self.from_text.get(stem, self.from_text_rare) >= BROUGHT
+        )
 
     def outline(self, text: str, reply: str | None = None, tones: Sequence[str] | None = None) -> str:
         """What a prompt lists: tones, then words, those of one sentence together.

@@ -89,6 +89,19 @@ def test_a_text_that_needs_care_gets_it_from_a_draft_or_from_the_project():
     assert finished("Desculpe pelo frango.", sick, None) == ("Desculpe pelo frango.", 0)
 
 
+def test_where_care_is_needed_no_sentence_brings_in_what_nobody_told():
+    topics = replace(TOPICS, from_text={"frang": 0.9, "cabel": 0.9}, tones=Tones({"cuidado": 4.0}, {"cuidado": {}}))
+    odd = "Sentimos muito pelo corte do cabelo. O relato do frango é grave."
+    sick = "Passei mal com o frango."
+    assert finished(odd, sick, topics) == ("O relato do frango é grave.", 1)
+    assert finished("Sentimos muito pelo cabelo.", sick, topics) == (SENTENCE, 1)
+    assert finished(odd, f"{sick} Tinha um cabelo nele.", topics) == (odd, 0)
+    assert finished(odd, REVIEW, replace(topics, tones=TOPICS.tones)) == (odd, 0), "elsewhere only the fit counts"
+    tidy = "O relato do frango é muito grave."
+    assert best(odd, sick, topics, iter([tidy])) == odd, "a draft without another fault is not written again"
+    assert best("Desculpe pelo cabelo.", sick, topics, iter([tidy])) == tidy
+
+
 def test_what_was_counted_is_kept_with_the_version(tmp_path):
     learned = replace(TOPICS, tones=Tones({"desculpas": 0.5}, {"desculpas": {"demor": 1.25}}))
     keep_topics(learned, tmp_path)
