@@ -75,7 +75,7 @@ class Tones:
         return (CARE, *likely) if self.needs_care(text) and CARE not in likely else likely
 
     def needs_care(self, text: str) -> bool:
-        """Whether a text must be answered with care, and care was learned; plain praise needs none, whatever it tells."""
+        """Whether a text must be answered with care, where care was learned; plain praise needs none."""
         return CARE in self.biases and needs_care(text) and self.of(text) != (THANKS,)
 
     def lacks_care(self, reply: str, text: str) -> bool:
