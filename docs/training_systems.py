@@ -93,7 +93,7 @@ def ours(work: Plan, turns: Turns) -> None:
     """The product's own run: loop, checkpoints, event log."""
     from assistant.training.job import Reach, Step, TrainingRun
 
-    before = 0
+    before, begun = 0, False
 
     def report(event: Any) -> None:
         nonlocal before
@@ -110,7 +110,6 @@ def ours(work: Plan, turns: Turns) -> None:
         begun = True
         return False
 
-    begun = False
     folder = Path(work.folder) / "ours"
     run = TrainingRun(folder, Path(work.checkpoint), work.settings(), Reach(work.targets, work.ending), report)
     run.run(work.examples("train"), [], "measured", ready)

@@ -18,10 +18,8 @@ from assistant.models.prompt_format import NO_TOPICS
 from assistant.models.tone import Tones
 from assistant.models.words import stem, stems
 
-EXPECTED = 0.5  # share from which a word of the text counts as one that a reply takes up
-BROUGHT = (
-    0.6  # share from which a reply's word is one that clients bring: "cabelo" has 0.92, "demora" 0.8, "equipe" 0.01
-)
+EXPECTED = 0.4  # share from which a word of the text counts as one that a reply takes up
+BROUGHT = 0.6  # share from which a reply's word is one that clients bring: "cabelo" 0.92, "demora" 0.8, "equipe" 0.01
 TOLD = 0.25  # share from which a word that a training reply did take up was no accident
 
 _SENTENCE = re.compile(r"[.!?;:\n]+")
