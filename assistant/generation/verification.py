@@ -43,7 +43,7 @@ def keep_honest(reply: str, review: str, supported: str = "", *, names: bool = F
     spoken = f"{review}\n{supported}"
     known = fold(spoken)[0]
     kept, removed = [], 0
-    for sentence in sentences_of(reply):
+    for sentence in _SENTENCE.split(reply.strip()):
         said = fold(sentence)[0]
         promised = any(stem in said and stem not in known for stem in _COMMITMENTS) or (
             _REFUND.search(said) is not None and _REFUND.search(known) is None
@@ -55,8 +55,3 @@ def keep_honest(reply: str, review: str, supported: str = "", *, names: bool = F
         else:
             kept.append(sentence)
     return " ".join(kept), removed
-
-
-def sentences_of(reply: str) -> list[str]:
-    """The sentences of a reply, none of them empty."""
-    return [sentence for sentence in _SENTENCE.split(reply.strip()) if sentence]

@@ -78,10 +78,6 @@ class Tones:
         """Whether a text must be answered with care, where care was learned; plain praise needs none."""
         return CARE in self.biases and needs_care(text) and self.of(text) != (THANKS,)
 
-    def lacks_care(self, reply: str, text: str) -> bool:
-        """Whether a reply shows no care for a text that needs it."""
-        return self.needs_care(text) and not has_tone(CARE, reply)
-
     def misplaced(self, reply: str, text: str) -> int:
         """How many tones the reply has that hardly any reply to such a text has."""
         wanted = self.wanted(text)
