@@ -181,12 +181,14 @@ def test_memory_for_people_says_what_is_known_and_what_is_not(indexed_home, tmp_
 
 def test_a_version_judged_unfit_goes_live_only_with_a_reason(home):
     record = {"verdict": {"promote": False, "reasons": [{"pt": "Pior.", "en": "Worse."}]}, "overruled": []}
-    path = home / "var" / "judgements" / "restaurant-replies-0002.json"
+    (version,) = (home / "adapters" / "restaurant-replies" / "versions").iterdir()
+    number = int(version.name[:4])
+    path = home / "var" / "judgements" / f"restaurant-replies-{number:04d}.json"
     path.parent.mkdir()
     path.write_text(json.dumps(record), "utf-8")
-    refused = run(home, "adapters", "--activate", "restaurant-replies@2")
+    refused = run(home, "adapters", "--activate", f"restaurant-replies@{number}")
     assert refused.returncode == 1 and "Worse." in refused.stderr and "--anyway" in refused.stderr
-    done = run(home, "adapters", "--activate", "restaurant-replies@2", "--anyway", "só esta responde")
+    done = run(home, "adapters", "--activate", f"restaurant-replies@{number}", "--anyway", "só esta responde")
     assert done.returncode == 0, done.stderr
     assert "Overruled" in done.stderr
     assert json.loads(path.read_text("utf-8"))["overruled"][0]["reason"] == "só esta responde"

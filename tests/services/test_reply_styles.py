@@ -5,12 +5,11 @@ import pytest
 from assistant.bootstrap import build
 from assistant.engines.scripted import ScriptedEngine
 from assistant.errors import InputRejected
-from assistant.models.style import Length, Manner, Style, Styles
+from assistant.models.style import Length, Manner, Style
 from assistant.services.chat import ChatOptions, ChatService
 from assistant.services.request import AskRequest
-from assistant.services.styles import STYLES_FILE, keep_styles
+from assistant.services.styles import STYLES_FILE, styles_of
 from assistant.settings import Settings
-from assistant.stores.manifests import sha256_of
 from assistant.types import Answered, Outcome, Passage, Retrieved
 
 REVIEW = "Cobraram duas vezes no meu cartão."
@@ -42,15 +41,19 @@ def shop(home):
 
 
 @pytest.fixture
-def styled(shop):
-    """The same, its live version having learned both manners and both lengths."""
-    live = shop.registry.active("restaurant-replies")
-    keep_styles(Styles(33.0, tuple(Manner), tuple(Length)), live.path)
-    manifest = live.path / "manifest.toml"
-    text = manifest.read_text("utf-8")
-    digest = sha256_of(live.path / STYLES_FILE)
-    manifest.write_text(text.replace('"topics.json" =', f'"{STYLES_FILE}" = "{digest}"\n"topics.json" ='), "utf-8")
+def unstyled(shop):
+    """The same, its live version having learned no styles."""
+    folder = shop.registry.active("restaurant-replies").path
+    (folder / STYLES_FILE).unlink()
+    manifest = folder / "manifest.toml"
+    lines = manifest.read_text("utf-8").splitlines(keepends=True)
+    manifest.write_text("".join(line for line in lines if STYLES_FILE not in line), "utf-8")
     return shop
+
+
+def live(shop):
+    """Number of the live version: a question that names it needs no router."""
+    return shop.registry.active("restaurant-replies").number
 
 
 def ask(shop, shelf=None, reply=REPLY, **wanted):
@@ -66,45 +69,46 @@ def ask(shop, shelf=None, reply=REPLY, **wanted):
     shop.adapters.attach(engine := ScriptedEngine(script))
     prompts.clear()
     service = ChatService(engine, shop.routing, shelf or Shelf(), shop.adapters, ChatOptions())
-    *events, last = service.ask(AskRequest(REVIEW, adapter="restaurant-replies", **wanted))
+    *events, last = service.ask(AskRequest(REVIEW, version=live(shop), adapter="restaurant-replies", **wanted))
     assert isinstance(last, Answered) and last.answer.outcome is Outcome.REPLIED
     return last.answer, prompts, events
 
 
-def test_the_style_stands_in_every_prompt_and_the_signature_in_none(styled):
+def test_the_style_stands_in_every_prompt_and_the_signature_in_none(shop):
     style = Style(Manner.FORMAL, Length.SHORT)
-    answer, prompts, _ = ask(styled, style=style, signature="Equipe do Cantinho")
+    answer, prompts, _ = ask(shop, style=style, signature="Equipe do Cantinho")
     assert answer.text == f"{REPLY}\n\n— Equipe do Cantinho"
     assert prompts and all("\nEstilo: formal, curta\nResposta:" in prompt for prompt in prompts)
     assert not any("Cantinho" in prompt for prompt in prompts)
 
 
-def test_without_a_choice_the_prompt_names_no_style(styled):
-    _, prompts, _ = ask(styled)
+def test_without_a_choice_the_prompt_names_no_style(shop):
+    _, prompts, _ = ask(shop)
     assert prompts and not any("Estilo" in prompt for prompt in prompts)
 
 
-def test_a_version_trained_without_styles_answers_as_before_and_still_signs(shop):
-    answer, prompts, _ = ask(shop, style=Style(Manner.WARM), signature="Ana")
+def test_a_version_trained_without_styles_answers_as_before_and_still_signs(unstyled):
+    answer, prompts, _ = ask(unstyled, style=Style(Manner.WARM), signature="Ana")
     assert prompts and not any("Estilo" in prompt or "{style}" in prompt for prompt in prompts)
     assert answer.text.endswith("\n\n— Ana")
-    assert {a.name: a.styles for a in shop.adapters.list()}["restaurant-replies"] is None
+    assert {a.name: a.styles for a in unstyled.adapters.list()}["restaurant-replies"] is None
 
 
-def test_what_a_version_can_be_asked_for_is_listed(styled):
-    styled.adapters.refresh()
-    listed = {a.name: a.styles for a in styled.adapters.list()}
-    assert listed["restaurant-replies"] == Styles(33.0, tuple(Manner), tuple(Length))
+def test_what_a_version_can_be_asked_for_is_listed(shop):
+    shop.adapters.refresh()
+    listed = {a.name: a.styles for a in shop.adapters.list()}
+    assert listed["restaurant-replies"] == styles_of(shop.registry.active("restaurant-replies"))
+    assert listed["restaurant-replies"].manners == tuple(Manner)
     assert listed["legal-ner"] is None
 
 
-def test_a_draft_of_another_style_is_written_again(styled):
+def test_a_draft_of_another_style_is_written_again(shop):
     warm = "Poxa, que chato! A gente vai ver o cartão."
-    styled.adapters.refresh()
+    shop.adapters.refresh()
     engine = ScriptedEngine(lambda r: f" {REPLY if r.seed else warm}" if r.adapter else " base")
-    styled.adapters.attach(engine)
-    service = ChatService(engine, styled.routing, Shelf(), styled.adapters, ChatOptions())
-    request = AskRequest(REVIEW, adapter="restaurant-replies", style=Style(Manner.FORMAL))
+    shop.adapters.attach(engine)
+    service = ChatService(engine, shop.routing, Shelf(), shop.adapters, ChatOptions())
+    request = AskRequest(REVIEW, version=live(shop), adapter="restaurant-replies", style=Style(Manner.FORMAL))
     *_, last = service.ask(request)
     assert isinstance(last, Answered) and last.answer.text == REPLY
 
