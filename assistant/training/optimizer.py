@@ -36,6 +36,8 @@ class Optimizer:
 
     def __init__(self, named: Named, settings: TrainingSettings, eight_bit: bool) -> None:
         """`eight_bit`: the paged 8-bit AdamW; on the CPU bitsandbytes keeps its state in plain memory."""
+        import warnings
+
         import torch
 
         self._named = named
@@ -43,8 +45,6 @@ class Optimizer:
         self._kept = _EIGHT_BIT if eight_bit else _TORCH
         self._adamw: Any
         if eight_bit:
-            import warnings
-
             from bitsandbytes.optim import PagedAdamW8bit
 
             warnings.filterwarnings("ignore", message="Paged optimizers are not supported on CPU")
@@ -63,8 +63,9 @@ class Optimizer:
         """Its tensors as `field/parameter`; empty before the first step."""
         import torch
 
+        shared = self._kept.further  # bitsandbytes gives every parameter the same table, safetensors wants its own
         return {
-            f"{field}/{name}": torch.as_tensor(value)
+            f"{field}/{name}": torch.as_tensor(value).clone() if field in shared else torch.as_tensor(value)
             for name, parameter in self._named
             for field, value in self._adamw.state[parameter].items()
         }
