@@ -1,0 +1,72 @@
+"""Pictures and scans, read by the tesseract that is installed here."""
+
+import io
+import shutil
+import subprocess
+
+import pytest
+from PIL import Image
+
+from assistant.errors import DocumentRefused
+from assistant.retrieval.loading import load
+
+from .papers import DOCUMENTS, drawn, picture_pdf, write
+
+TESSERACT = shutil.which("tesseract")
+LANGUAGES = subprocess.run([TESSERACT, "--list-langs"], capture_output=True, text=True).stdout if TESSERACT else ""
+needs_ocr = pytest.mark.skipif("por" not in LANGUAGES, reason="tesseract and its Portuguese data are not installed")
+SENTENCE = "A apelação não foi provida"
+
+
+def saved(image, kind, **options):
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+@needs_ocr
+def test_a_scan_is_read_and_says_which_pages_were(tmp_path):
+    document = load(write(tmp_path, "a.pdf", picture_pdf(SENTENCE, pages=2)))
+    assert [page.text for page in document.pages] == [SENTENCE, SENTENCE]
+    assert "OCR" in document.warnings[0].pt
+    assert "1, 2" in document.warnings[0].en
+
+
+@needs_ocr
+@pytest.mark.parametrize(("name", "kind"), [("a.png", "PNG"), ("a.jpg", "JPEG"), ("a.webp", "WEBP"), ("a.TIF", "TIFF")])
+def test_pictures_of_every_kind(tmp_path, name, kind):
+    assert load(write(tmp_path, name, saved(drawn(SENTENCE), kind))).pages[0].text == SENTENCE
+
+
+@needs_ocr
+def test_the_frames_of_a_tiff_are_its_pages(tmp_path):
+    content = saved(drawn("Primeira folha"), "TIFF", save_all=True, append_images=[drawn("Segunda folha")])
+    assert [page.text for page in load(write(tmp_path, "a.tiff", content)).pages] == ["Primeira folha", "Segunda folha"]
+
+
+@needs_ocr
+def test_a_picture_of_nothing_holds_no_text(tmp_path):
+    with pytest.raises(DocumentRefused, match="no text"):
+        load(write(tmp_path, "a.png", saved(Image.new("L", (400, 400), 255), "PNG")))
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
+@needs_ocr
+def test_a_broken_picture_is_refused(tmp_path, content):
+    with pytest.raises(DocumentRefused, match=r"a\.png is damaged"):
+        load(write(tmp_path, "a.png", content))
+
+
+@needs_ocr
+def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path):
+    content = saved(Image.new("1", (20_000, 20_000)), "PNG")  # 400 million points in a few kilobytes
+    with pytest.raises(DocumentRefused, match="points"):
+        load(write(tmp_path, "a.png", content))
+
+
+@needs_ocr
+@pytest.mark.skipif(not DOCUMENTS.is_dir(), reason=f"{DOCUMENTS} is not on this machine")
+def test_a_real_scan_turned_on_its_side_is_read():
+    pages = load(DOCUMENTS / "pdf-scanned" / "cardinal.pdf").pages
+    assert len(pages) == 4
+    assert all("32 Track MIDI Sequence Recorder" in page.text for page in pages)
