@@ -28,6 +28,7 @@ from assistant.retrieval.documents import MAX_CHARS, LoadedDocument, OnPage, loa
 _ROOT = str(Path(__file__).resolve().parents[2])  # the folder of the package, wherever the server was started
 # what a library or a program needs to run; no key and no token is among them
 _KEPT = ("PATH", "HOME", "TMPDIR", "TESSDATA_PREFIX", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
+_ENDING_S = 5.0  # for programs that were killed
 _MODULE = "assistant.retrieval.reading.worker"
 
 
@@ -132,6 +133,7 @@ class Worker:
             with suppress(psutil.Error, OSError):
                 process.send_signal(signal.SIGKILL)
         self._process.wait()
+        psutil.wait_procs(children, _ENDING_S)
         for pipe in (stdin, stdout):
             if pipe is not None:
                 with suppress(OSError):

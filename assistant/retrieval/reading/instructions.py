@@ -15,7 +15,7 @@ from assistant.stores.manifests import Localized
 
 _BEFORE = r"(?:previous|prior|above|earlier|preceding|foregoing|all|any|your|you|other|system)"
 _ANTES = (
-    r"(?:anterior|anteriores|acima|previas|recebidas|dadas|do sistema|que (?:voce )?(?:recebeu|foram)|de seguranca)"
+    r"(?:anteriores|anterior|acima|previas|recebidas|dadas|do sistema|que (?:voce )?(?:recebeu|foram)|de seguranca)\b"
 )
 _ORDERS_EN = r"(?:instructions?|prompts?|directions?|directives?|rules?|guidelines|context|constraints|messages?)"
 _ORDERS_PT = r"(?:instrucoes|instrucao|regras|diretrizes|orientacoes|ordens|comandos|prompts?|restricoes|contexto)"
@@ -38,7 +38,11 @@ _PATTERNS = tuple(
         rf"\b{_LEAVE_PT}\b[^.!?\n]{{0,15}}\b(?:suas|tuas|todas as suas|todas as|qualquer)\b[^.!?\n]{{0,15}}"
         rf"\b(?:instrucoes|diretrizes|orientacoes|restricoes)\b",
         rf"\b{_LEAVE_PT}\b (?:de )?tudo (?:o )?que (?:foi|voce|lhe|te|eu|esta)",
+        r"\bnovas? instruc(?:ao|oes)\b ?(?:do sistema|para o (?:assistente|modelo)|:)",
+        r"\bnew (?:system )?instructions? ?(?:from the system|for the (?:ai|assistant|model)|:)",
+        r"\b(?:stop everything|pare tudo)\b[^\n]{0,40}\b(?:print|say|answer|write|imprima|diga|responda|escreva)\b",
         # be somebody else
+        r"\brole of[^.!?\n]{0,30}\b(?:ai|al|llm|assistant|chatbot|language) (?:model|known|assistant|without|that)\b",
         r"\b(?:from now on|starting now),? (?:you|act|answer|respond|reply)\b",
         r"\b(?:you are|you're) (?:now |no longer )(?:an? |the |in |bound|going|acting|free|dan\b)",
         r"\b(?:act|behave|respond|answer|pretend) (?:as if|like|as|to be) "
@@ -51,8 +55,8 @@ _PATTERNS = tuple(
         # give away what you know
         r"\b(?:reveal|print|show|repeat|output|leak|tell me|display)\b[^.!?\n]{0,30}"
         r"\b(?:system|initial|hidden|secret|your) (?:prompt|instructions?)\b",
-        r"\b(?:revele|mostre|repita|imprima|exiba|diga|informe|vaze)\b[^.!?\n]{0,30}"
-        r"\b(?:prompt|instrucoes (?:do sistema|iniciais|ocultas|internas|secretas)|suas instrucoes)",
+        r"\b(?:revele|mostre|repita|repete|imprima|exiba|diga|informe|vaze)\b[^.!?\n]{0,30}"
+        r"\b(?:prompt|instrucoes (?:do sistema|iniciais|ocultas|internas|secretas|que voce recebeu)|suas instrucoes)",
         # to the model by name
         rf"\b(?:ai|llm|language model|ai assistant|chatbot|gpt|chatgpt|assistant)s?\b ?"
         rf"(?:reading|processing|summari[sz]ing|that reads|must|should|:)[^.!?\n]{{0,40}}\b{_DO_EN}\b",

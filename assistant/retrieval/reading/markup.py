@@ -48,7 +48,7 @@ def parse_html(text: str) -> BeautifulSoup:
     """The tree of a page."""
     from bs4 import BeautifulSoup
 
-    return BeautifulSoup(text, "html.parser")
+    return BeautifulSoup(text, "lxml")
 
 
 def text_of(soup: BeautifulSoup) -> str:
