@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from assistant.errors import DocumentRefused
-from assistant.retrieval.documents import LoadedDocument, OnPage, Page, too_large
+from assistant.retrieval.documents import MAX_CHARS, LoadedDocument, OnPage, Page, too_large
 from assistant.retrieval.kinds import SUFFIXES, wrong_kind
 from assistant.retrieval.workers import Request, shared
 
-__all__ = ["MAX_BYTES", "SUFFIXES", "LoadedDocument", "Page", "load", "too_large", "unlock", "wrong_kind"]
+__all__ = ["MAX_BYTES", "MAX_CHARS", "SUFFIXES", "LoadedDocument", "Page", "load", "too_large", "unlock", "wrong_kind"]
 
 MAX_BYTES = 50_000_000
 

@@ -68,7 +68,11 @@ def answer(request: Mapping[str, Any], channel: Channel) -> Mapping[str, Any]:
         data = whole(path, name, int(request["max_bytes"]))
         source = Source(name, data, str(request["password"]), lambda page, of: channel.say({"page": page, "of": of}))
         if request["unlocked"]:
-            Path(request["unlocked"]).write_bytes(unlocked(source))
+            content = unlocked(source)
+            with Path(request["unlocked"]).open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
             return {"unlocked": True}
         document = read(source)
         if path.lstat().st_size != len(data):
