@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import re
 import sys
 import tempfile
 import time
@@ -26,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from assistant.errors import DocumentRefused, PasswordNeeded
-from assistant.retrieval.loading import LoadedDocument, load
+from assistant.retrieval.loading import load
 from assistant.retrieval.splitting import split
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pdf")
@@ -120,8 +121,8 @@ def ocr(options: argparse.Namespace) -> None:
             except DocumentRefused as error:
                 print(f"{page}\t-\t{error}")
                 continue
-            text, right = folded(document), " ".join(known.split())
-            edits, apart = distance(right, text), line_edits(known, document)
+            text, right = plain("\n".join(page.text for page in document.pages)), plain(known)
+            edits, apart = distance(right, text), line_edits(known, text)
             rates.append((len(right), edits, apart))
             shown = f"{edits / len(right):.4f}\t{apart / len(right):.4f}\t{time.perf_counter() - started:.1f}"
             print(f"{page}\t{len(right)}\t{shown}", flush=True)
@@ -166,15 +167,14 @@ def save(image: np.ndarray, target: Path, noise: float) -> None:
     Image.fromarray(flat.clip(0, 255).astype(np.uint8)).save(target)
 
 
-def folded(document: LoadedDocument) -> str:
-    """All text of a document with white space folded."""
-    return " ".join(" ".join(page.text for page in document.pages).split())
+def plain(text: str) -> str:
+    """The text without what a reader adds to it (headings, rows), with white space folded."""
+    return " ".join(re.sub(r"(?m)^#+ |\\|", " ", text).split())
 
 
-def line_edits(known: str, document: LoadedDocument) -> int:
+def line_edits(known: str, text: str) -> int:
     """The edits of each known line against its best place in what was read, summed."""
-    text = folded(document)
-    return sum(nearest(line, text) for line in (" ".join(line.split()) for line in known.splitlines()) if line)
+    return sum(nearest(line, text) for line in map(plain, known.splitlines()) if line)
 
 
 def distance(a: str, b: str) -> int:

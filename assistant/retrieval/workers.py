@@ -15,8 +15,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -145,10 +145,11 @@ class Worker:
         end = min(now + self._limits.page_s, started + self._limits.total_s)
         pipe = self._process.stdout
         assert pipe is not None
+        poll = select.poll()  # not select(): a busy server's file numbers pass its limit
+        poll.register(pipe, select.POLLIN)
         pieces, size = [self._rest], len(self._rest)
         while b"\n" not in pieces[-1]:
-            ready, _, _ = select.select([pipe], [], [], max(end - time.monotonic(), 0))
-            if not ready:
+            if not poll.poll(max(end - time.monotonic(), 0) * 1000):
                 raise _Gone("time")
             piece = os.read(pipe.fileno(), 1 << 16)
             if not piece:
@@ -197,36 +198,42 @@ class Workers:
             worker.close()
 
     def _ask(self, request: Request, on_page: OnPage | None) -> Mapping[str, Any]:
-        with self._worker() as worker:
+        with self._free:
             try:
-                answer = worker.ask(request, on_page)
+                answer = self._answered(request, on_page)
             except _Gone as gone:
-                worker.close()
                 raise self._refusal(request.name, str(gone)) from gone
-            except BaseException:  # a listener's own error: what is still coming belongs to no one
-                worker.close()
-                raise
-            if "memory" in answer:
-                worker.close()
-                raise self._refusal(request.name, "memory")
         if refused := answer.get("refused"):
             kind = PasswordNeeded if refused.get("password") else DocumentRefused
             raise kind(str(refused.get("en", "")), pt=str(refused.get("pt", "")))
         return answer
 
-    @contextmanager
-    def _worker(self) -> Iterator[Worker]:
-        with self._free:
-            worker = self._warm() or self._start(self._limits)
+    def _answered(self, request: Request, on_page: OnPage | None) -> Mapping[str, Any]:
+        """By the warm process, or a fresh one: the warm one may go home just then, or suffer from the file before."""
+        warm = self._warm()
+        if warm is not None:
             try:
-                yield worker
-            finally:
-                with self._lock:
-                    keep = worker.is_alive() and not self._idle
-                    if keep:
-                        self._idle.append(worker)
-                if not keep:
-                    worker.close()
+                return self._answer(warm, request, on_page)
+            except _Gone as gone:
+                if str(gone) != "ended":
+                    raise
+        return self._answer(self._start(self._limits), request, on_page)
+
+    def _answer(self, worker: Worker, request: Request, on_page: OnPage | None) -> Mapping[str, Any]:
+        """One worker's answer; it is kept for the next file only where it gave a whole one."""
+        keep = False
+        try:
+            answer = worker.ask(request, on_page)
+            if "memory" in answer:
+                raise _Gone("memory")
+            with self._lock:
+                keep = not self._idle
+                if keep:
+                    self._idle.append(worker)
+            return answer
+        finally:
+            if not keep:
+                worker.close()
 
     def _warm(self) -> Worker | None:
         with self._lock:
@@ -271,7 +278,7 @@ def _broken(name: str) -> DocumentRefused:
 def _environment() -> dict[str, str]:
     """What the process sees: no settings and no secrets; UTF-8 whatever the machine speaks."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    return {**kept, "PYTHONPATH": _ROOT, "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**kept, "PYTHONPATH": _ROOT, "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
 
 
 @cache

@@ -123,6 +123,11 @@ def test_every_way_of_locking_opens(name, password):
     assert load(path, password=password).pages[0].text
 
 
+@pytest.mark.skipif(not DOCUMENTS.is_dir(), reason=f"{DOCUMENTS} is not on this machine")
+def test_what_was_filled_into_a_form_is_read():
+    assert "First Name Alice" in load(DOCUMENTS / "pdf-layout" / "libreoffice-form.pdf").pages[0].text
+
+
 def test_a_scan_without_ocr_names_the_program_and_its_command(tmp_path, monkeypatch):
     from assistant.retrieval.workers import shared
 

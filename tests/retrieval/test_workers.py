@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 import textwrap
 import threading
 import time
@@ -14,13 +15,13 @@ from assistant.retrieval.workers import Limits, Request, Worker, Workers
 
 from .papers import docx_parts, paragraph, pdf, write, zipped
 
-QUICK = Limits(page_s=1.0, total_s=2.0, answer=200_000)
+QUICK = Limits(page_s=4.0, total_s=7.0, answer=200_000)
 
 
 def script(folder, body):
     """A program that stands in for the reader: it is asked in the same way, and answers as the body says."""
     path = folder / "leitor"
-    path.write_text(f"#!/usr/bin/env python3\nimport json, os, subprocess, sys, time\n{textwrap.dedent(body)}")
+    path.write_text(f"#!{sys.executable} -ES\nimport json, os, subprocess, sys, time\n{textwrap.dedent(body)}")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return str(path)
 
@@ -63,9 +64,9 @@ def test_a_file_that_never_ends_is_given_up_in_time_with_all_it_started(tmp_path
         """,
     )
     started = time.monotonic()
-    with pytest.raises(DocumentRefused, match=r"a\.md took longer than allowed \(1 s for a page, 2 s in all\)"):
+    with pytest.raises(DocumentRefused, match=r"a\.md took longer than allowed \(4 s for a page, 7 s in all\)"):
         workers(python=python).read(request(write(tmp_path, "a.md", "x")))
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
     child = int(children.read_text())
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
@@ -80,10 +81,11 @@ def test_pages_extend_the_time_but_not_for_ever(tmp_path, workers):
             time.sleep(0.2)
         """,
     )
-    pages = []
+    pages, started = [], time.monotonic()
     with pytest.raises(DocumentRefused, match="took longer"):
         workers(python=python).read(request(write(tmp_path, "a.md", "x")), lambda page, of: pages.append(page))
-    assert len(pages) > 6  # 1 s without a sign of life would have ended it after five
+    assert pages[:3] == [1, 2, 3]
+    assert time.monotonic() - started >= 7
 
 
 def test_too_much_text_is_cut_off(tmp_path, workers):

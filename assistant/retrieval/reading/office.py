@@ -15,6 +15,7 @@ from pathlib import Path
 from assistant.retrieval.documents import damaged, missing_program
 from assistant.retrieval.reading.programs import run
 
+PACKAGES = "libreoffice-writer"
 _PROGRAMS = ("soffice", "libreoffice")
 _SECONDS = 50.0
 # no macros, no linked content from anywhere but the file, and a proxy that is not there for whatever asks all the same
@@ -41,7 +42,7 @@ def to_docx(name: str, data: bytes, suffix: str) -> bytes:
     """A text document of a kind (".odt") as DOCX; raises `DocumentRefused`."""
     program = installed()
     if program is None:
-        raise missing_program(name, "LibreOffice", "libreoffice-writer")
+        raise missing_program(name, "LibreOffice", PACKAGES)
     with tempfile.TemporaryDirectory() as folder:
         profile = Path(folder, "profile", "user")
         profile.mkdir(parents=True)

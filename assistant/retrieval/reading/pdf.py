@@ -1,6 +1,6 @@
 """PDF to text, page by page: its own text in reading order, tables as rows, and OCR where a page is only a picture.
 
-Knows passwords, dates and what is missing. Nothing in a PDF is run: neither scripts nor forms nor attachments. Refuses
+Knows passwords, dates and what is missing. Nothing in a PDF is run or opened: neither scripts nor attachments. Refuses
 to know how words are ordered.
 """
 
@@ -71,8 +71,13 @@ class _Reader:
     """The pages of one document; notes what is to be warned of."""
 
     def __init__(self, source: Source, document: PdfDocument) -> None:
+        from pypdfium2 import raw
+
         self._source = source
         self._document = document
+        self._has_form = document.get_formtype() == raw.FORMTYPE_ACRO_FORM
+        if self._has_form:
+            document.init_forms()
         self._empty: list[int] = []
         self._scanned: list[int] = []
         self._ocr: tuple[Localized, ...] | None = None  # None: not asked for yet
@@ -82,7 +87,7 @@ class _Reader:
         """Every page, the empty ones too; raises `DocumentRefused` where no page can be read."""
         total, read = len(self._document), 0
         for number in range(1, total + 1):
-            with closing(self._document[number - 1]) as page:
+            with closing(self._page(number)) as page:
                 text = self._text(page, number)
             read += bool(text.strip())
             if not text.strip():
@@ -114,6 +119,14 @@ class _Reader:
                 )
             )
         return tuple(found)
+
+    def _page(self, number: int) -> PdfPage:
+        page = self._document[number - 1]
+        if self._has_form:  # what was filled in becomes text of the page
+            page.flatten()
+            page.close()
+            page = self._document[number - 1]
+        return page
 
     def _text(self, page: PdfPage, number: int) -> str:
         with closing(page.get_textpage()) as textpage:

@@ -69,7 +69,7 @@ def answer(request: Mapping[str, Any], channel: Channel) -> Mapping[str, Any]:
         source = Source(name, data, str(request["password"]), lambda page, of: channel.say({"page": page, "of": of}))
         if request["unlocked"]:
             content = unlocked(source)
-            with Path(request["unlocked"]).open("xb") as file:
+            with Path(request["unlocked"]).open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
