@@ -7,6 +7,7 @@ from pypdf import PdfReader, PdfWriter
 
 from assistant.errors import DocumentRefused, PasswordNeeded
 from assistant.retrieval.loading import load, unlock
+from assistant.retrieval.reading.pdf_words import unreadable
 
 from .papers import DOCUMENTS, pdf, pdf_of, picture_pdf, put, rule, write
 
@@ -126,6 +127,13 @@ def test_every_way_of_locking_opens(name, password):
 @pytest.mark.skipif(not DOCUMENTS.is_dir(), reason=f"{DOCUMENTS} is not on this machine")
 def test_what_was_filled_into_a_form_is_read():
     assert "First Name Alice" in load(DOCUMENTS / "pdf-layout" / "libreoffice-form.pdf").pages[0].text
+
+
+def test_text_with_a_false_map_to_letters_is_unreadable():
+    assert unreadable("ĚĞƐƚĞ ĐĂĚĞƌŶŽ ĚĞ ƉƌŽǀĂ ĚŽ ƟƉŽ ϭ")
+    assert unreadable("\ue001\ue002\ue003 abc")
+    for text in ("Źdźbło trawy, żółć i łąka w Łodzi", "Příliš žluťoučký kůň úpěl ďábelské ódy", "Ação e reação", ""):
+        assert not unreadable(text)
 
 
 def test_a_scan_without_ocr_names_the_program_and_its_command(tmp_path, monkeypatch):

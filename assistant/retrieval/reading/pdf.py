@@ -136,7 +136,7 @@ class _Reader:
         text = "\n\n".join(page_text(words) for words in turned)
         if not self._is_scan(page, text):
             return text
-        return self._recognised(page, number) or text
+        return self._recognised(page, number) or ("" if unreadable(text) else text)
 
     def _is_scan(self, page: PdfPage, text: str) -> bool:
         from pypdfium2 import raw

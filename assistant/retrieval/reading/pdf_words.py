@@ -112,7 +112,9 @@ def _close(run: _Run | None, found: dict[int, list[Word]]) -> None:
 
 
 def unreadable(text: str) -> bool:
-    """Whether a page's letters are mostly not letters: a font without a map, or none at all."""
+    """Whether most letters of a page are not those that are printed: a font with no map to letters, or a false one."""
     letters = [c for c in text if not c.isspace()]
-    odd = sum(1 for c in letters if c == "\ufffd" or ord(c) < 32 or 0xE000 <= ord(c) <= 0xF8FF)
-    return len(letters) > 0 and odd > 0.3 * len(letters)
+    none = sum(1 for c in letters if c == "\ufffd" or ord(c) < 32 or 0xE000 <= ord(c) <= 0xF8FF)
+    # no language writes a third of its letters in these blocks; Polish and Czech come to a tenth
+    strange = sum(1 for c in letters if 0x100 <= ord(c) <= 0x2AF)
+    return none > 0.3 * len(letters) or strange > 0.3 * len(letters)

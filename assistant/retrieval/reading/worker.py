@@ -46,9 +46,13 @@ class Channel:
 
 def main(memory: int, seconds: int) -> None:
     """Answer requests until standard input ends, or for a minute nobody asks; `memory` in bytes."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
+    for what, most in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, _FILE_BYTES),
+    ):
+        with suppress(OSError, ValueError):  # macOS has no limit of address space, and a lower limit may be set
+            resource.setrlimit(what, (most, most))
     with suppress(OSError):
         os.nice(_NICE)
     channel = Channel(os.dup(1))
