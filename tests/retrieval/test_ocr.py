@@ -9,6 +9,7 @@ from PIL import Image
 
 from assistant.errors import DocumentRefused
 from assistant.retrieval.loading import load
+from assistant.retrieval.reading.ocr import recognised
 
 from .papers import DOCUMENTS, drawn, picture_pdf, write
 
@@ -45,8 +46,8 @@ def test_the_frames_of_a_tiff_are_its_pages(tmp_path):
 
 
 @needs_ocr
-def test_a_picture_of_nothing_holds_no_text(tmp_path):
-    with pytest.raises(DocumentRefused, match="no text"):
+def test_a_picture_of_nothing_is_not_legible(tmp_path):
+    with pytest.raises(DocumentRefused, match=r"No legible text was found in a\.png"):
         load(write(tmp_path, "a.png", saved(Image.new("L", (400, 400), 255), "PNG")))
 
 
@@ -62,6 +63,22 @@ def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path):
     content = saved(Image.new("1", (20_000, 20_000)), "PNG")  # 400 million points in a few kilobytes
     with pytest.raises(DocumentRefused, match="points"):
         load(write(tmp_path, "a.png", content))
+
+
+def test_the_words_of_tesseracts_table_are_lines_and_paragraphs():
+    words = [("1", "1", "A"), ("1", "1", "consti-"), ("1", "2", "tuição"), ("2", "1", "vale"), ("2", "1", " ")]
+    rows = [f"5\t1\t1\t{par}\t{line}\t1\t0\t0\t9\t9\t80.0\t{word}" for par, line, word in words]
+    found = recognised("\n".join(["level\tpage_num", "4\t1\t1\t1\t1\t0\t0\t0\t9\t9\t-1\t", *rows]))
+    assert found.text == "A constituição\n\nvale"
+    assert found.sure == 80.0
+    assert found.is_legible and not found.is_doubtful
+
+
+@needs_ocr
+@pytest.mark.skipif(not DOCUMENTS.is_dir(), reason=f"{DOCUMENTS} is not on this machine")
+def test_marks_that_only_look_like_letters_are_not_taken_for_text():
+    with pytest.raises(DocumentRefused, match="No legible text"):  # a page in Chinese with a stamp
+        load(DOCUMENTS / "pdf-broken" / "malformed-from-issue-932.pdf")
 
 
 @needs_ocr

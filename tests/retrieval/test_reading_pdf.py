@@ -129,6 +129,11 @@ def test_what_was_filled_into_a_form_is_read():
     assert "First Name Alice" in load(DOCUMENTS / "pdf-layout" / "libreoffice-form.pdf").pages[0].text
 
 
+@pytest.mark.skipif(not DOCUMENTS.is_dir(), reason=f"{DOCUMENTS} is not on this machine")
+def test_arabic_keeps_its_order():
+    assert "لغة" in load(DOCUMENTS / "pdf-layout" / "right_to_left_01.pdf").pages[0].text
+
+
 def test_text_with_a_false_map_to_letters_is_unreadable():
     assert unreadable("ĚĞƐƚĞ ĐĂĚĞƌŶŽ ĚĞ ƉƌŽǀĂ ĚŽ ƟƉŽ ϭ")
     assert unreadable("\ue001\ue002\ue003 abc")

@@ -16,7 +16,7 @@ from assistant.retrieval.documents import MAX_CHARS, LoadedDocument, Page, Parse
 from assistant.retrieval.kinds import READERS
 from assistant.retrieval.reading import instructions
 
-_HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*\s*$", re.MULTILINE)
+_HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t]*#*[ \t]*$", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 # what programs write where nobody gave a title
 _NO_TITLE = re.compile(

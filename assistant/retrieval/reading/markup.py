@@ -64,7 +64,8 @@ def text_of(soup: BeautifulSoup) -> str:
         line.append(" ")
     for level in range(1, 7):
         for heading in body.find_all(f"h{level}"):
-            heading.replace_with(f"\n\n{'#' * level} {heading.get_text(' ', strip=True)}\n\n")
+            said = " ".join(heading.get_text(" ", strip=True).split())
+            heading.replace_with(f"\n\n{'#' * level} {said}\n\n" if said else "\n\n")
     for block in body.find_all(_BLOCKS):
         block.insert_before("\n")
         if block.name != "li":

@@ -11,11 +11,13 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 from assistant.errors import DocumentRefused
-from assistant.retrieval.documents import Page, Parsed, Source, damaged, missing_program, pt_number, without_text
+from assistant.retrieval.documents import Page, Parsed, Source, damaged, missing_program, pt_number
 from assistant.retrieval.reading.programs import run
 from assistant.stores.manifests import Localized
 
@@ -28,6 +30,9 @@ _SECONDS = 50.0  # for one page
 _MAX_PIXELS = 120_000_000  # a page of A3 at 600 dpi has 70 million
 _MIN_SIDE = 1200  # pixels: a smaller picture is enlarged, its letters are below what the models know
 _MAX_FRAMES = 500
+LEGIBLE = 35.0  # of 100: below it there are only marks
+DOUBTFUL = 70.0
+LISTED = 20  # pages named in a warning
 _WRAPPED = re.compile(r"(?<=[a-zà-ÿ])-\n(?=[a-zà-ÿ])")
 
 
@@ -57,11 +62,29 @@ def check(name: str) -> tuple[Localized, ...]:
     )
 
 
-def read_picture(picture: Image) -> str:
-    """The text of one page; "" where there is none or where it takes too long."""
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """The text of a picture; `sure` is tesseract's own confidence, 0 to 100, each word as often as it has letters."""
+
+    text: str
+    sure: float
+
+    @property
+    def is_legible(self) -> bool:
+        """Whether it is more than marks that only look like letters: another script, a drawing, a stain."""
+        return bool(self.text.strip()) and self.sure >= LEGIBLE
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether its owner should look at it."""
+        return self.sure < DOUBTFUL
+
+
+def read_picture(picture: Image) -> Recognised:
+    """The text of one page; empty where there is none or where it takes too long."""
     program = shutil.which("tesseract")
     if program is None:
-        return ""
+        return Recognised("", 0)
     have = languages()
     chosen = "por" if "por" in have else "eng"
     grey = picture.convert("L")
@@ -72,15 +95,28 @@ def read_picture(picture: Image) -> str:
     grey.save(buffer, "PNG", dpi=(DPI, DPI), compress_level=1)
     # 1: finds out how the page is turned, which needs its own data; 3: all but that
     mode = "1" if "osd" in have else "3"
-    command = [program, "stdin", "stdout", "-l", chosen, "--psm", mode, "--dpi", str(DPI)]
+    command = [program, "stdin", "stdout", "-l", chosen, "--psm", mode, "--dpi", str(DPI), "tsv"]
     # one thread: its own threads only wait for each other, and the chat needs the other core
     environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}
     try:
         status, out = run(command, seconds=_SECONDS, given=buffer.getvalue(), environment=environment)
     except subprocess.TimeoutExpired:
-        return ""
-    text = out.decode("utf-8", "replace").replace("\f", "") if status == 0 else ""
-    return _WRAPPED.sub("", text)
+        return Recognised("", 0)
+    return recognised(out.decode("utf-8", "replace") if status == 0 else "")
+
+
+def recognised(table: str) -> Recognised:
+    """What tesseract's table of words says: level, page, block, paragraph, line, word, place (4), confidence, text."""
+    paragraphs: dict[tuple[str, ...], dict[str, list[str]]] = {}
+    letters, points = 0, 0.0
+    for row in (line.split("\t") for line in table.splitlines()[1:]):
+        if len(row) < 12 or row[0] != "5" or not row[11].strip():
+            continue
+        paragraphs.setdefault(tuple(row[1:4]), {}).setdefault(row[4], []).append(row[11].strip())
+        letters += len(row[11])
+        points += len(row[11]) * max(float(row[10]), 0)
+    text = "\n\n".join("\n".join(" ".join(words) for words in lines.values()) for lines in paragraphs.values())
+    return Recognised(_WRAPPED.sub("", text), points / letters if letters else 0.0)
 
 
 def read_image(source: Source) -> Parsed:
@@ -88,7 +124,7 @@ def read_image(source: Source) -> Parsed:
     from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
     warnings = check(source.name)
-    pages: list[Page] = []
+    pages, doubtful = list[Page](), list[int]()
     try:
         with Image.open(io.BytesIO(source.data), formats=("PNG", "JPEG", "TIFF", "WEBP")) as image:
             frames = min(getattr(image, "n_frames", 1), _MAX_FRAMES)
@@ -97,15 +133,40 @@ def read_image(source: Source) -> Parsed:
                     break
                 if frame.width * frame.height > _MAX_PIXELS:
                     raise too_many_pixels(source.name, frame.width, frame.height)
-                pages.append(Page(number, read_picture(ImageOps.exif_transpose(frame))))
+                found = read_picture(ImageOps.exif_transpose(frame))
+                pages.append(Page(number, found.text if found.is_legible else ""))
+                doubtful += [number] if found.is_legible and found.is_doubtful else []
                 source.on_page(number, frames)
     except Image.DecompressionBombError as error:
         raise too_many_pixels(source.name, _MAX_PIXELS, 1) from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         raise damaged(source.name, "image", error) from error
     if not any(page.text.strip() for page in pages):
-        raise without_text(source.name)
-    return Parsed(tuple(pages), warnings=warnings)
+        raise illegible(source.name)
+    return Parsed(tuple(pages), warnings=(*warnings, *doubts(source.name, doubtful)))
+
+
+def doubts(name: str, pages: Sequence[int]) -> list[Localized]:
+    """What to say of pages that were hard to read; nothing where there are none."""
+    if not pages:
+        return []
+    listed = ", ".join(map(str, pages[:LISTED])) + (" ..." if len(pages) > LISTED else "")
+    return [
+        Localized(
+            f"{name}: imagem difícil de ler; confira o texto: páginas {listed}.",
+            f"{name}: hard to read as a picture, compare the text: page(s) {listed}.",
+        )
+    ]
+
+
+def illegible(name: str) -> DocumentRefused:
+    """The error of pictures in which nothing that can be read was found."""
+    return DocumentRefused(
+        f"No legible text was found in {name}. Scan it again, straight and at 300 dpi; other alphabets than the Latin "
+        "one are not read.",
+        pt=f"Nenhum texto legível foi encontrado em {name}. Digitalize de novo, com a folha reta e em 300 dpi; só o "
+        "alfabeto latino é lido.",
+    )
 
 
 def too_many_pixels(name: str, width: int, height: int) -> DocumentRefused:

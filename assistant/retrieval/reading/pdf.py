@@ -17,7 +17,7 @@ from assistant.retrieval.reading import ocr
 from assistant.retrieval.reading.pdf_layout import page_text
 from assistant.retrieval.reading.pdf_rules import rules_of
 from assistant.retrieval.reading.pdf_tables import with_tables
-from assistant.retrieval.reading.pdf_words import unreadable, words_of
+from assistant.retrieval.reading.pdf_words import right_to_left, unreadable, words_of
 from assistant.stores.manifests import Localized
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ _FEW = 20  # letters and digits: fewer on a page that is mostly a picture are a 
 _COVERED = 0.5  # of a page, by one picture: then it is a scan
 _MAX_SIDE = 5000  # pixels of a rendered page
 _MADE = re.compile(r"D:(\d{4})(\d{2})?(\d{2})?")
-_LISTED = 20  # pages named in a warning
 
 
 def read_pdf(source: Source) -> Parsed:
@@ -80,6 +79,7 @@ class _Reader:
             document.init_forms()
         self._empty: list[int] = []
         self._scanned: list[int] = []
+        self._doubtful: list[int] = []
         self._ocr: tuple[Localized, ...] | None = None  # None: not asked for yet
         self._no_ocr: DocumentRefused | None = None
 
@@ -94,8 +94,8 @@ class _Reader:
                 self._empty.append(number)
             self._source.on_page(number, total)
             yield Page(number, text)
-        if not read and self._no_ocr is not None:
-            raise self._no_ocr
+        if not read and self._ocr is not None:
+            raise self._no_ocr or ocr.illegible(self._source.name)
 
     def warnings(self, total: int) -> tuple[Localized, ...]:
         """What the owner should know of how it was read."""
@@ -108,6 +108,7 @@ class _Reader:
                     f"{name}: read by OCR, which may mistake letters: page(s) {pages}{end}.",
                 )
             )
+        found += ocr.doubts(name, self._doubtful)
         if self._empty and len(self._empty) < total:
             pages, end = _listed(self._empty)
             install = f" ({self._no_ocr.text('pt')})" if self._no_ocr else ""
@@ -130,7 +131,9 @@ class _Reader:
 
     def _text(self, page: PdfPage, number: int) -> str:
         with closing(page.get_textpage()) as textpage:
-            turned = words_of(textpage)
+            turned, plain = words_of(textpage), textpage.get_text_range()
+        if right_to_left(plain):  # pdfium knows its order; columns are not looked for
+            return plain.replace("\r\n", "\n")
         if turned and page.get_rotation() == 0:
             turned[0] = with_tables(turned[0], *rules_of(page))
         text = "\n\n".join(page_text(words) for words in turned)
@@ -163,10 +166,12 @@ class _Reader:
             return ""
         side = max(page.get_width(), page.get_height(), 1.0)
         bitmap = page.render(scale=min(ocr.DPI / 72, _MAX_SIDE / side), grayscale=True)
-        text = ocr.read_picture(bitmap.to_pil())
-        if text.strip():
-            self._scanned.append(number)
-        return text
+        found = ocr.read_picture(bitmap.to_pil())
+        if not found.is_legible:
+            return ""
+        self._scanned.append(number)
+        self._doubtful += [number] if found.is_doubtful else []
+        return found.text
 
 
 def _said(document: PdfDocument, key: str) -> str:
@@ -174,7 +179,7 @@ def _said(document: PdfDocument, key: str) -> str:
 
 
 def _listed(numbers: list[int]) -> tuple[str, str]:
-    return ", ".join(str(number) for number in numbers[:_LISTED]), " ..." if len(numbers) > _LISTED else ""
+    return ", ".join(str(number) for number in numbers[: ocr.LISTED]), " ..." if len(numbers) > ocr.LISTED else ""
 
 
 def _scan_refused(name: str, error: DocumentRefused) -> DocumentRefused:

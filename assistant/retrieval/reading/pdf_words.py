@@ -11,6 +11,7 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import bidirectional
 
 from assistant.retrieval.reading.pdf_layout import Word
 
@@ -109,6 +110,12 @@ def _close(run: _Run | None, found: dict[int, list[Word]]) -> None:
     )
     if text.strip():
         found[run.turn].append(Word(text, run.box[0], run.box[1], run.box[2], run.box[3]))
+
+
+def right_to_left(text: str) -> bool:
+    """Whether a text is mostly written from right to left: Arabic, Hebrew."""
+    ways = [bidirectional(c) for c in text if c.isalpha()]
+    return 2 * sum(way in ("R", "AL") for way in ways) > len(ways)
 
 
 def unreadable(text: str) -> bool:
