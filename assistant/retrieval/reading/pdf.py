@@ -133,7 +133,7 @@ class _Reader:
         with closing(page.get_textpage()) as textpage:
             turned, plain = words_of(textpage), textpage.get_text_range()
         if right_to_left(plain):  # pdfium knows its order; columns are not looked for
-            return plain.replace("\r\n", "\n")
+            return str(plain).replace("\r\n", "\n")
         if turned and page.get_rotation() == 0:
             turned[0] = with_tables(turned[0], *rules_of(page))
         text = "\n\n".join(page_text(words) for words in turned)

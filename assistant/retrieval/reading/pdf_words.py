@@ -122,6 +122,6 @@ def unreadable(text: str) -> bool:
     """Whether most letters of a page are not those that are printed: a font with no map to letters, or a false one."""
     letters = [c for c in text if not c.isspace()]
     none = sum(1 for c in letters if c == "\ufffd" or ord(c) < 32 or 0xE000 <= ord(c) <= 0xF8FF)
-    # no language writes a third of its letters in these blocks; Polish and Czech come to a tenth
+    # no language writes half of its letters in these blocks; Polish and Czech come to a tenth
     strange = sum(1 for c in letters if 0x100 <= ord(c) <= 0x2AF)
-    return none > 0.3 * len(letters) or strange > 0.3 * len(letters)
+    return none > 0.3 * len(letters) or strange > 0.45 * len(letters)
