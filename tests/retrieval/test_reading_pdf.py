@@ -93,6 +93,15 @@ def test_tall_letters_are_headings_and_cut_words_are_joined(tmp_path):
     assert "constituição" in text
 
 
+def test_a_damaged_page_does_not_cost_the_others(tmp_path):
+    content = pdf("primeira folha", "segunda folha", "terceira folha")
+    start = content.index(b"6 0 obj") + len(b"6 0 obj\n")
+    content = content[:start] + b"(" + content[start + 1 :]  # the second page's object is no page any more
+    document = load(write(tmp_path, "a.pdf", content))
+    assert [page.text for page in document.pages] == ["primeira folha", "", "terceira folha"]
+    assert "no text on page(s) 2" in document.warnings[0].en
+
+
 def test_a_locked_pdf_asks_for_its_password_and_opens_with_it(tmp_path):
     path = write(tmp_path, "a.pdf", locked("segredo"))
     with pytest.raises(PasswordNeeded, match="Give the password") as asked:

@@ -85,15 +85,22 @@ class _Reader:
 
     def pages(self) -> Iterator[Page]:
         """Every page, the empty ones too; raises `DocumentRefused` where no page can be read."""
-        total, read = len(self._document), 0
+        from pypdfium2 import PdfiumError
+
+        total, read, fault = len(self._document), 0, None
         for number in range(1, total + 1):
-            with closing(self._page(number)) as page:
-                text = self._text(page, number)
+            try:
+                with closing(self._page(number)) as page:
+                    text = self._text(page, number)
+            except PdfiumError as error:  # one damaged page is no reason to lose the others
+                text, fault = "", error
             read += bool(text.strip())
             if not text.strip():
                 self._empty.append(number)
             self._source.on_page(number, total)
             yield Page(number, text)
+        if not read and fault is not None:
+            raise damaged(self._source.name, "PDF", fault)
         if not read and self._ocr is not None:
             raise self._no_ocr or ocr.illegible(self._source.name)
 
