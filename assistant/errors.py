@@ -13,6 +13,7 @@ are translated where the library is called; nothing above the caller knows their
     ├── CorpusError             a corpus cannot be used
     │   ├── CorpusNotFound
     │   ├── DocumentRefused         a file that cannot be read, with its reason
+    │   │   └── PasswordNeeded          it opens with a password that was not given, or not with this one
     │   ├── IndexMismatch           made with another embedder
     │   └── StoreBusy               another process writes
     ├── DataError               a data set or a record of it is unusable
@@ -75,6 +76,10 @@ class CorpusNotFound(CorpusError):
 
 class DocumentRefused(CorpusError):
     """A file was not ingested; the message gives the reason and the way out."""
+
+
+class PasswordNeeded(DocumentRefused):
+    """The file opens with a password only, and none was given or the wrong one."""
 
 
 class IndexMismatch(CorpusError):

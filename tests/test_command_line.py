@@ -150,6 +150,8 @@ def test_doctor_finds_a_version_without_manifest_and_one_that_is_damaged(home):
     assert "damaged" in details
     assert str(half) in details
     assert row["remedy"]
+    scans = next(row for row in json.loads(done.stdout) if row["name"] == "reading of scans")
+    assert scans["ok"] and ("installed" in scans["detail"]) and bool(scans["remedy"]) == ("not" in scans["detail"])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,10 @@ from .conftest import ROOT
 # where a visitor of the pages can cause an error, or read one
 SEEN = (
     "engines/base.py", "engines/embedder.py", "engines/llama_cpp.py", "engines/llama_server.py",
-    "engines/scripted.py", "engines/transformers_peft.py", "generation/prompt.py", "retrieval/loading.py",
+    "engines/scripted.py", "engines/transformers_peft.py", "generation/prompt.py", "retrieval/documents.py",
+    "retrieval/kinds.py", "retrieval/loading.py", "retrieval/workers.py", "retrieval/reading/archives.py",
+    "retrieval/reading/books.py", "retrieval/reading/ocr.py", "retrieval/reading/pdf.py",
+    "retrieval/reading/texts.py", "retrieval/reading/worker.py",
     "services/adapters.py", "services/chat.py", "services/corpora.py", "services/judgement.py",
     "stores/conversations.py", "stores/judgements.py", "stores/ledger.py",
     "models/tokens.py", "services/dataset_files.py", "services/datasets.py", "services/intake.py",

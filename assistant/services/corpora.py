@@ -20,7 +20,7 @@ import tomlkit
 
 from assistant.engines.base import Embedder
 from assistant.errors import ConfigurationError, CorpusNotFound, DocumentRefused, StorageError
-from assistant.retrieval.loading import MAX_BYTES, SUFFIXES, load, too_large, wrong_kind
+from assistant.retrieval.loading import MAX_BYTES, SUFFIXES, load, too_large, unlock, wrong_kind
 from assistant.services.corpus_card import CorpusCard, read_card
 from assistant.services.ingestion import File, Ingestion, Progress, Stage
 from assistant.stores.manifests import (
@@ -137,10 +137,11 @@ class CorporaService:
             raise _unwritable(folder, error) from error
         return Corpus(read_card(folder / "corpus.toml"), _NO_STATS, ())
 
-    def add_document(self, corpus: str, filename: str, content: bytes | Path) -> Path:
+    def add_document(self, corpus: str, filename: str, content: bytes | Path, password: str = "") -> Path:
         """Put a file into a corpus, replacing the one of that name; `ingest` indexes it.
 
-        Raises `DocumentRefused` for a bad name, a link, a kind that is not read or a file too large.
+        A protected file is kept without its protection: no password is stored anywhere. Raises `DocumentRefused` for
+        a bad name, a link, a kind that is not read or a file too large, `PasswordNeeded` where it asks for one.
         """
         folder = self._documents(corpus)
         target = folder / self._file_name(filename)
@@ -158,11 +159,11 @@ class CorporaService:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            load(temporary, max_bytes=self._max_bytes)  # what cannot be read is refused before it is kept
+            if password:
+                self._unlock(temporary, target.name, password)
+            # what cannot be read is refused before it is kept
+            load(temporary, max_bytes=self._max_bytes, name=target.name)
             temporary.replace(target)
-        except DocumentRefused as error:
-            en, pt = (error.text(lang).replace(temporary.name, target.name) for lang in ("en", "pt"))
-            raise DocumentRefused(en, pt=pt) from error
         except OSError as error:
             raise _unwritable(target, error) from error
         finally:
@@ -191,6 +192,14 @@ class CorporaService:
             shutil.rmtree(folder, ignore_errors=True)
             for document in self._store.documents(corpus):
                 writer.remove(corpus, document.name)
+
+    def _unlock(self, path: Path, name: str, password: str) -> None:
+        opened = path.with_name(f".{uuid.uuid4().hex}{path.suffix}")
+        try:
+            unlock(path, opened, password, max_bytes=self._max_bytes, name=name)
+            opened.replace(path)
+        finally:
+            opened.unlink(missing_ok=True)
 
     def _files(self, corpus: str) -> Iterator[File]:
         # links could lead out of the corpus, hidden files are somebody's half-written ones

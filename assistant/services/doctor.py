@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from assistant.errors import AssistantError
 from assistant.models.catalog import BaseModel, Source
 from assistant.models.provision import verify_gguf
+from assistant.retrieval.reading import ocr, office
 from assistant.services.adapters import AdaptersService
 from assistant.services.corpora import CorporaService
 from assistant.settings import Settings
@@ -24,6 +25,8 @@ _DISK = Localized("disco", "disk")
 _BASE = Localized("modelo base", "base model")
 _INDEX = Localized("índice", "index")
 _PORT = Localized("porta", "port")
+_SCANS = Localized("leitura de digitalizações", "reading of scans")
+_OLD = Localized("leitura de DOC, ODT e RTF", "reading of DOC, ODT and RTF")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Doctor:
             (Localized("adaptadores", "adapters"), self._adapter_checks),
             (Localized("corpora", "corpora"), self._corpus_checks),
             (_INDEX, self._index),
+            (_SCANS, self._programs),
             (_PORT, self._port),
         )
         findings: list[Check] = []
@@ -141,6 +145,18 @@ class Doctor:
         yield Check(_INDEX, sound, detail, NO_TEXT if sound else _same("python -m assistant ingest --rebuild"))
         if sound:
             self._store.check()
+
+    def _programs(self) -> Iterator[Check]:
+        # no fault where they are missing: only these kinds of documents need them
+        for name, program, there, packages in (
+            (_SCANS, "Tesseract, português", "por" in ocr.languages(), ocr.PACKAGES),
+            (_OLD, "LibreOffice", office.installed() is not None, office.PACKAGES),
+        ):
+            detail = Localized(
+                f"{program}: {'instalado' if there else 'não está instalado'}",
+                f"{program}: {'installed' if there else 'not installed'}",
+            )
+            yield Check(name, True, detail, NO_TEXT if there else _same(f"sudo apt install {packages}"))
 
     def _port(self) -> Iterator[Check]:
         address = (self._settings.host, self._settings.port)

@@ -1,43 +1,9 @@
-from pathlib import Path
-
 import pytest
 
 from assistant.errors import DocumentRefused
 from assistant.retrieval.loading import load
 
-DOCUMENTS = Path(__file__).parents[3] / "shared" / "data" / "ingestion-docs"
-
-
-def write(folder: Path, name: str, content: str | bytes) -> Path:
-    path = folder / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return path
-
-
-def pdf(*pages: str) -> bytes:
-    """A minimal PDF with one line of text on each page."""
-    kids = " ".join(f"{4 + 2 * i} 0 R" for i in range(len(pages)))
-    objects = [
-        "<< /Type /Catalog /Pages 2 0 R >>",
-        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
-        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-    ]
-    for i, text in enumerate(pages):
-        stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET"
-        objects.append(
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {5 + 2 * i} 0 R "
-            "/Resources << /Font << /F1 3 0 R >> >> >>"
-        )
-        objects.append(f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream")
-    body, offsets = "%PDF-1.4\n", []
-    for number, content in enumerate(objects, 1):
-        offsets.append(len(body))
-        body += f"{number} 0 obj\n{content}\nendobj\n"
-    table = "".join(f"{offset:010d} 00000 n \n" for offset in offsets)
-    return (
-        f"{body}xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}"
-        f"trailer << /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{len(body)}\n%%EOF"
-    ).encode()
+from .papers import DOCUMENTS, pdf, write
 
 
 def test_front_matter_gives_title_and_date_and_is_no_text(tmp_path):
@@ -97,8 +63,8 @@ def test_pdf_pages_keep_their_numbers(tmp_path):
     assert document.as_of == "2024"
 
 
-def test_a_pdf_without_text_names_the_way_out(tmp_path):
-    with pytest.raises(DocumentRefused, match="OCR"):
+def test_a_pdf_of_empty_pages_holds_no_text(tmp_path):
+    with pytest.raises(DocumentRefused, match=r"a\.pdf holds no text"):
         load(write(tmp_path, "a.pdf", pdf("", "")))
 
 
@@ -127,20 +93,56 @@ def test_control_characters_do_not_reach_the_text(tmp_path):
     assert load(write(tmp_path, "a.txt", "a\x07b\u00adc\x1b[31m")).pages[0].text == "a bc [31m"
 
 
+def test_a_document_is_called_as_its_owner_calls_it(tmp_path):
+    path = write(tmp_path, ".4711.md", "Texto.")
+    assert load(path, name="luas-2023-05.md").as_of == "2023-05"
+    with pytest.raises(DocumentRefused, match=r"^luas\.md"):
+        load(write(tmp_path, ".4712.md", " "), name="luas.md")
+
+
+def test_a_link_is_not_followed(tmp_path):
+    (tmp_path / "a.md").symlink_to(write(tmp_path, "secret.txt", "segredo"))
+    with pytest.raises(DocumentRefused, match=r"a\.md"):
+        load(tmp_path / "a.md")
+
+
+def test_pages_are_counted_while_they_are_read(tmp_path):
+    seen = []
+    load(write(tmp_path, "a.pdf", pdf("um", "dois", "três")), on_page=lambda page, of: seen.append((page, of)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_five_hundred_pages_are_read(tmp_path):
+    document = load(write(tmp_path, "a.pdf", pdf(*(f"Texto da folha {n} do processo" for n in range(1, 501)))))
+    assert len(document.pages) == 500
+    assert document.pages[499].text == "Texto da folha 500 do processo"
+
+
 @pytest.mark.skipif(not DOCUMENTS.is_dir(), reason=f"{DOCUMENTS} is not on this machine")
-@pytest.mark.parametrize("kind", ["pdf-broken", "pdf-encrypted", "pdf-scanned", "txt", "html", "md", "html-pt"])
+@pytest.mark.parametrize("kind", ["pdf-broken", "pdf-encrypted", "txt", "html", "md", "docx", "csv", "epub", "other"])
 def test_real_documents_are_read_or_refused_in_words(kind):
     for path in sorted((DOCUMENTS / kind).iterdir()):
-        try:
-            document = load(path)
-        except DocumentRefused as error:
-            said = str(error)
-        else:
-            said = f"{path.name} has text" if any(p.text for p in document.pages) and document.title else ""
-        assert path.name in said
+        said = outcome(path)
+        assert all(path.name in words for words in said)
+        assert said[0] != said[1]
+
+
+def outcome(path):
+    """What is said of a file, in both languages."""
+    try:
+        document = load(path)
+    except DocumentRefused as error:
+        return str(error), error.text("pt")
+    assert document.title
+    assert any(page.text for page in document.pages)
+    return f"{path.name} is read", f"{path.name} foi lido"
 
 
 @pytest.mark.skipif(not DOCUMENTS.is_dir(), reason=f"{DOCUMENTS} is not on this machine")
-def test_a_real_exam_has_its_pages():
+def test_a_real_exam_is_read_column_by_column():
     document = load(DOCUMENTS / "pdf-pt" / "oab-2014-14.pdf")
     assert [p.number for p in document.pages] == list(range(1, 21))
+    page = document.pages[2].text
+    order = [page.index(words) for words in ("Questão 5", "Cláudia, advogada", "Questão 6", "Questão 7")]
+    assert order == sorted(order)
+    assert "tendo vencido seu\noponente, o também advogado Pradel" in page
