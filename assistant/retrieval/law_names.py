@@ -1,0 +1,95 @@
+"""What a norm is called where it is cited: "CDC", "CF", "Lei 9.784/1999".
+
+Knows the common short names. Refuses to know articles.
+"""
+
+from __future__ import annotations
+
+import re
+
+from assistant.retrieval.lexical import fold
+
+TRANSITORY = "ato das disposicoes constitucionais transitorias"
+_LONGEST = 60  # characters of a title that stands for the name
+# (folded) words of the title -> how lawyers write it; the first that occurs
+_SHORT = (
+    ("disposicoes constitucionais transitorias", "ADCT"),
+    ("defesa do consumidor", "CDC"),
+    ("8.078", "CDC"),
+    ("protecao de dados pessoais", "LGPD"),
+    ("13.709", "LGPD"),
+    ("introducao as normas do direito", "LINDB"),
+    ("4.657", "LINDB"),
+    ("eca digital", "ECA Digital"),
+    ("eca-digital", "ECA Digital"),
+    ("15.211", "ECA Digital"),
+    ("estatuto da crianca", "ECA"),
+    ("8.069", "ECA"),
+    ("codigo de processo civil", "CPC"),
+    ("13.105", "CPC"),
+    ("codigo de processo penal", "CPP"),
+    ("3.689", "CPP"),
+    ("codigo penal", "CP"),
+    ("2.848", "CP"),
+    ("codigo civil", "CC"),
+    ("10.406", "CC"),
+    ("codigo tributario nacional", "CTN"),
+    ("consolidacao das leis do trabalho", "CLT"),
+    ("5.452", "CLT"),
+    ("diretrizes e bases", "LDB"),
+    ("9.394", "LDB"),
+    ("acesso a informacao", "LAI"),
+    ("12.527", "LAI"),
+)
+_ACRONYM = re.compile(r"\(([A-Z]{2,8})\)")
+_CONSTITUTION = re.compile(r"^(?:texto da |a )?constituicao(?!.{0,40}estad)")
+_NORM = re.compile(
+    r"\b(lei complementar|lei|decreto-lei|decreto|medida provisoria|emenda constitucional|resolucao|portaria|"
+    r"instrucao normativa)\s+(?:[\w/]+\s+)?n?[.o]{0,2}\s*(\d[\d.]*\d|\d)(?:[,\s]+de\s+[\w\s]*?(\d{4})|\s*/\s*(\d{4}))?"
+)
+# a line of the text that is the norm's own name; others may name another norm
+_OPENING = re.compile(
+    r"[\s#*]*(?:lei|decreto|medida|emenda|resolucao|portaria|instrucao|constituicao|codigo|estatuto)\b"
+)
+_DATE = re.compile(
+    r"[(\[]?\b(?:(?:em|de|ate|vers[aã]o|texto|vigente|a partir)\s+)*(?:\d{1,2}[/.-])?(?:\d{1,2}[/.-])?\d{4}"
+    r"(?:-\d{2}){0,2}\b[)\]]?",
+    re.IGNORECASE,
+)
+
+
+def law_name(title: str, text: str = "") -> str:
+    """The name to cite a norm by, from its title, else from the first lines of its text. It holds no date."""
+    opening = (line for line in text[:600].splitlines()[:5] if _OPENING.match(fold(line)))
+    for words in (title, *opening):
+        found = known_name(words)
+        if found:
+            return found
+    bare = " ".join(_DATE.sub(" ", title).split()).strip(" ,;:-–—()") or title.strip()
+    return bare if len(bare) <= _LONGEST else bare[:_LONGEST].rsplit(" ", 1)[0]
+
+
+def known_name(words: str) -> str:
+    """The short name of the norm that some words speak of, "" where they name none."""
+    acronym = _ACRONYM.search(words)
+    if acronym:
+        return acronym[1]
+    folded = fold(words.strip("#* "))
+    for known, short in _SHORT:
+        if known in folded:
+            return short
+    if _CONSTITUTION.search(folded):
+        return "CF"
+    # "nº" folds to "no"
+    norm = _NORM.search(folded)
+    if norm is None:
+        return ""
+    year = norm[3] or norm[4]
+    kind = " ".join(part.capitalize() for part in norm[1].split()).replace("Decreto-lei", "Decreto-Lei")
+    return f"{_accented(kind)} {norm[2].strip('.')}{f'/{year}' if year else ''}"
+
+
+def _accented(kind: str) -> str:
+    for plain, right in (("Provisoria", "Provisória"), ("Resolucao", "Resolução"), ("Instrucao", "Instrução")):
+        kind = kind.replace(plain, right)
+    return kind
