@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from assistant.retrieval.law_names import TRANSITORY, law_name
+from assistant.retrieval.law_names import TRANSITORY, article_label, law_name
 from assistant.retrieval.lexical import fold
 
 FEWEST_ARTICLES = 2
@@ -164,13 +164,6 @@ def cited_article(heading: str) -> str:
 
 
 _CITED = re.compile(r".+?, art\. [\d.]+º?(?:-[A-Z]+)?")
-
-
-def article_label(number: str, suffix: str = "") -> str:
-    """An article's number as it is cited: ordinal up to 9, "5º", "10", "1.023", "146-A"."""
-    value = _value(number)
-    shown = f"{value:,}".replace(",", ".")
-    return f"{shown}{'º' if value < 10 else ''}{suffix}"
 
 
 def _events(text: str) -> list[_Event]:

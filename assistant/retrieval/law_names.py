@@ -1,11 +1,12 @@
-"""What a norm is called where it is cited: "CDC", "CF", "Lei 9.784/1999".
+"""What a norm is called where it is cited: "CDC", "CF", "Lei 9.784/1999"; and which article a question cites.
 
-Knows the common short names. Refuses to know articles.
+Knows the common short names. Refuses to know the text of any norm.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from assistant.retrieval.lexical import fold
 
@@ -56,6 +57,53 @@ _DATE = re.compile(
     r"(?:-\d{2}){0,2}\b[)\]]?",
     re.IGNORECASE,
 )
+
+_ARTICLES = re.compile(
+    r"\bart(?:igo|\.)?\s*(?P<number>\d{1,2}\.\d{3}|\d{1,4})\s*[ºª°o]?(?P<suffix>-[A-Z]{1,2}\b)?", re.IGNORECASE
+)
+_PARTS = re.compile(
+    r"§\s*(?P<paragraph>\d+)|(?P<sole>par[áa]grafo [úu]nico)|par[áa]grafo (?P<spelt>\d+)"
+    r"|\b(?P<roman>[IVXLC]+)\b(?!\s*-)|(?:inciso|inc\.)\s+(?P<inciso>[ivxlc]+)\b"
+)
+_ACRONYMS = frozenset(short for _, short in _SHORT) | {"CF"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An article that a question cites: "CDC, art. 49", and the marks of what is below it ("§ 2º", "VI")."""
+
+    article: str
+    marks: tuple[str, ...] = ()
+
+    def stands_in(self, text: str) -> bool:
+        """Whether a text of that article holds the provision that is cited."""
+        return all(re.search(rf"(?:^|\s){re.escape(mark)}(?=[\sºo°.:–-])", text) for mark in self.marks)
+
+
+def reference(question: str) -> Reference | None:
+    """The article of a named norm that a question cites; None where it cites none."""
+    cited = _ARTICLES.search(question)
+    if cited is None:
+        return None
+    words = re.findall(r"\w+", question)
+    name = next((word for word in words if word in _ACRONYMS), "") or known_name(question)
+    if not name and re.search(r"\bconstituicao\b(?!\s+(?:do estado|estadual))", fold(question)):
+        name = "CF"
+    if not name:
+        return None
+    marks = []
+    for match in _PARTS.finditer(question, cited.end()):
+        number = match["paragraph"] or match["spelt"]
+        numeral = match["roman"] or (match["inciso"] or "").upper()
+        marks.append(f"§ {number}" if number else "Parágrafo único" if match["sole"] else numeral)
+    return Reference(f"{name}, art. {article_label(cited['number'], (cited['suffix'] or '').upper())}", tuple(marks))
+
+
+def article_label(number: str, suffix: str = "") -> str:
+    """An article's number as it is cited: ordinal up to 9, "5º", "10", "1.023", "146-A"."""
+    value = int(number.replace(".", ""))
+    shown = f"{value:,}".replace(",", ".")
+    return f"{shown}{'º' if value < 10 else ''}{suffix}"
 
 
 def law_name(title: str, text: str = "") -> str:

@@ -33,13 +33,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A chunk before it has a place: `digest` identifies title, heading and text."""
+    """A chunk before it has a place: `digest` identifies title, heading and text; `matter` as in `NewChunk`."""
 
     text: str
     heading: str
     page: int | None
     digest: str
     embedding: Floats
+    matter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class Writer:
             path_stems=" ".join(self._stems(f"{document.title} {draft.heading}")),
             body_stems=" ".join(self._stems(draft.text)),
             embedding=draft.embedding,
+            matter=draft.matter,
         )
 
 
@@ -237,6 +239,10 @@ class PassageStore:
     def get(self, chunk_ids: Sequence[str]) -> dict[str, StoredChunk]:
         """Chunks by id; ids that are gone are left out."""
         return self._ledger.chunks(chunk_ids)
+
+    def same_matter(self, matter: str, corpora: Sequence[str] | None, limit: int) -> list[StoredChunk]:
+        """Chunks of one matter, of the newest documents first; what a matter is, is known to who wrote them."""
+        return self._ledger.same_matter(matter, corpora, limit) if matter else []
 
     def neighbours(self, chunk_id: str, radius: int = 1) -> list[StoredChunk]:
         """The chunks around one, itself included, in reading order; empty where it is gone."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from assistant.generation.citations import find_quote
-from assistant.retrieval.law import LawReader, article_label, cited_article, is_law
-from assistant.retrieval.law_names import known_name, law_name
+from assistant.retrieval.law import LawReader, cited_article, is_law
+from assistant.retrieval.law_names import Reference, article_label, known_name, law_name, reference
 from assistant.retrieval.loading import LoadedDocument, Page, load
 from assistant.retrieval.splitting import CHUNK_CHARS, split
 
@@ -180,6 +180,30 @@ def test_words_that_name_no_norm_name_none():
 @pytest.mark.parametrize(("number", "label"), [("5", "5º"), ("10", "10"), ("1.023", "1.023"), ("2045", "2.045")])
 def test_articles_are_ordinal_up_to_nine(number, label):
     assert article_label(number) == label
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("O que diz o art. 49 do CDC?", Reference("CDC, art. 49")),
+        ("O que diz o artigo 5º, LXXVIII, da Constituição Federal?", Reference("CF, art. 5º", ("LXXVIII",))),
+        ("Em 1995, o que dizia o art. 29, VI, da CF/88?", Reference("CF, art. 29", ("VI",))),
+        ("art. 40, § 1º, inciso iii, da Constituição", Reference("CF, art. 40", ("§ 1", "III"))),
+        ("art. 146-A, parágrafo único, da Constituição", Reference("CF, art. 146-A", ("Parágrafo único",))),
+        ("art. 2º da Lei nº 9.784, de 29 de janeiro de 1999", Reference("Lei 9.784/1999, art. 2º")),
+        ("O que diz o art. 49?", None),
+        ("Qual é o prazo de arrependimento no CDC?", None),
+    ],
+)
+def test_the_article_that_a_question_cites(question, expected):
+    assert reference(question) == expected
+
+
+def test_a_cited_provision_stands_where_its_mark_is():
+    cited = Reference("CF, art. 29", ("§ 1", "VI"))
+    assert cited.stands_in("§ 1º A lei dirá:\nVI - o subsídio")
+    assert not cited.stands_in("§ 1º A lei dirá:\nVII - o subsídio")
+    assert not Reference("CF, art. 29", ("§ 1",)).stands_in("§ 12. A lei dirá")
 
 
 needs_laws = pytest.mark.skipif(not (SHARED / "leis").is_dir(), reason="../shared/data/leis is not there")

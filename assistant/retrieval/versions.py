@@ -1,0 +1,139 @@
+"""Which passages speak of the same thing at different dates, and which of them was in force when.
+
+The same provision of the same norm; the same heading, dates aside; or nearly the same wording with other numbers
+or names. Refuses to know questions and prompts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from assistant.retrieval.freshness import MONTHS
+from assistant.retrieval.law import cited_article
+from assistant.retrieval.lexical import fold
+from assistant.retrieval.question_dates import Moment
+from assistant.stores.passages import PassageStore
+from assistant.stores.rows import StoredChunk
+
+SAME_WORDING = 0.7
+"""Jaccard of the words of two passages, numbers aside, from which they say the same of something; a passage then
+stands for its older versions in a list. Chosen by hand: two wordings of one rule had 0.7 to 1, neighbours below 0.4."""
+
+SAME_HEADING = 0.15  # the same where the headings are equal, dates aside: the newer one then comes first
+MOST = 2_000  # chunks of one matter that are looked at: 90 versions of a long article
+_WORD = re.compile(r"[a-z]{3,}")
+_DATE = re.compile(
+    rf"(?:\b\d{{1,2}}(?:o|/)?\s*(?:de\s+)?)?(?:\b(?:{'|'.join(sorted(MONTHS, key=len, reverse=True))})\b\s*(?:de\s+)?"
+    r"|\b\d{1,2}/)?\b(?:1[5-9]|20)\d\d\b(?:[-/ ]\d\d){0,2}"
+)
+
+
+def matter_of(title: str, heading: str) -> str:
+    """What chunks of one matter have in common: the article of a norm, or title and headings without their dates."""
+    article = cited_article(heading)
+    if article:
+        return fold(article)
+    path = dict.fromkeys(_undated(part) for part in (title, *heading.split(" > ")))
+    return " > ".join(part for part in path if part)
+
+
+class Versions:
+    """The versions of passages in a store, looked up for one search; it remembers what it has looked up."""
+
+    def __init__(self, store: PassageStore, found: Sequence[StoredChunk] = ()) -> None:
+        self._store = store
+        self._found = found
+        self._matters: dict[tuple[str, str], list[StoredChunk]] = {}
+
+    def of(self, chunk: StoredChunk) -> list[StoredChunk]:
+        """Dated chunks of other documents that may be versions of this one, newest first."""
+        if not chunk.as_of:
+            return []
+        law = bool(cited_article(chunk.heading))
+        same = self._same_matter(chunk)
+        seen = {c.chunk_id for c in same}
+        alike = [c for c in same if law or likeness(chunk.text, c.text) >= SAME_HEADING]
+        reworded = (c for c in self._found if c.chunk_id not in seen and is_reworded(chunk, c))
+        others = [c for c in (*alike, *reworded) if c.as_of and c.document != chunk.document]
+        return sorted(others, key=lambda c: c.as_of or "", reverse=True)
+
+    def in_force(self, chunk: StoredChunk, moment: Moment | None, wanted: frozenset[str]) -> StoredChunk:
+        """The version of a chunk that was in force then, now for None; itself where no other one was.
+
+        Of several pieces of that version the one most like the chunk that holds most of the `wanted` words.
+        """
+        pool = [chunk, *self.of(chunk)]
+        if moment is None:
+            date = max(c.as_of or "" for c in pool)
+        elif not moment.until:
+            date = min(c.as_of or "" for c in pool)
+        else:
+            date = max((c.as_of or "" for c in pool if moment.covers(c.as_of)), default=chunk.as_of or "")
+        if date == (chunk.as_of or ""):
+            return chunk
+        there = (c for c in pool if c.as_of == date)
+        return max(there, key=lambda c: likeness(chunk.text, c.text) + _share(wanted, c.text))
+
+    def earlier(self, chunk: StoredChunk) -> list[StoredChunk]:
+        """For each older document the piece most like this one, newest first."""
+        best: dict[str, StoredChunk] = {}
+        for other in self.of(chunk):
+            if (other.as_of or "") < (chunk.as_of or ""):
+                rival = best.get(other.document)
+                if rival is None or likeness(chunk.text, other.text) > likeness(chunk.text, rival.text):
+                    best[other.document] = other
+        return list(best.values())
+
+    def _same_matter(self, chunk: StoredChunk) -> list[StoredChunk]:
+        key = (chunk.corpus, matter_of(chunk.title, chunk.heading))
+        if key not in self._matters:
+            self._matters[key] = self._store.same_matter(key[1], [key[0]], MOST)
+        return self._matters[key]
+
+
+def of_the_time(chunks: Sequence[StoredChunk], moment: Moment | None) -> list[StoredChunk]:
+    """Of versions of one matter those in force then, in each corpus; all of it where no date is known."""
+    kept: list[StoredChunk] = []
+    for corpus in dict.fromkeys(c.corpus for c in chunks):
+        there = [c for c in chunks if c.corpus == corpus]
+        dates = sorted({c.as_of or "" for c in there})
+        if moment and moment.until:
+            dates = [d for d in dates if moment.covers(d)] or dates[:1]
+        date = dates[0] if moment and not moment.until else dates[-1]
+        kept += [c for c in there if (c.as_of or "") == date]
+    return kept
+
+
+def stands_for(newer: StoredChunk, older: StoredChunk) -> bool:
+    """Whether a list needs only the one of two versions: a provision, or wording that differs in little."""
+    return bool(cited_article(newer.heading)) or is_reworded(newer, older)
+
+
+def is_reworded(one: StoredChunk, other: StoredChunk) -> bool:
+    """Whether two chunks of a corpus say nearly the same, with other numbers or names."""
+    return one.corpus == other.corpus and likeness(one.text, other.text) >= SAME_WORDING
+
+
+def likeness(one: str, other: str) -> float:
+    """Jaccard (0 to 1) of the words of two texts without numbers and months."""
+    if one == other:
+        return 1.0
+    a, b = words_of(one), words_of(other)
+    return len(a & b) / len(a | b) if a or b else 1.0
+
+
+@lru_cache(maxsize=8192)
+def words_of(text: str) -> frozenset[str]:
+    """The folded words of three letters and more, without months."""
+    return frozenset(_WORD.findall(fold(text))) - MONTHS.keys()
+
+
+def _share(wanted: Iterable[str], text: str) -> float:
+    asked = frozenset(wanted)
+    return len(asked & words_of(text)) / len(asked) if asked else 0.0
+
+
+def _undated(part: str) -> str:
+    return " ".join(re.findall(r"\d+|\w{3,}", _DATE.sub(" ", fold(part))))
