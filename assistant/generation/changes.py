@@ -1,0 +1,141 @@
+"""What an older document said of what an answer quotes: "até ... era ..., desde ... ...".
+
+Found by code in the passages' own words; the model has no part in it. Knows when two sentences speak of the same
+and differ in what they say. Refuses to know how versions are found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from assistant.generation.citations import fold
+from assistant.models.prompt_format import brazilian_date
+from assistant.types import Passage, Source
+
+SAME_MATTER = 0.35
+"""Jaccard of the words of two sentences, numbers aside, from which they speak of the same; chosen by hand on the notes
+about moons (0.4 to 0.55 between the contradicting ones, below 0.2 between others) and on reworded provisions."""
+
+LONGEST = 240  # characters of a quote; a longer sentence is cut around what differs
+_BEFORE = 8  # words kept before the first one that differs
+_END = re.compile(r"(?<=[.!?;])\s+|\n+")
+_PROVISION = re.compile(r", art\. \d")
+# what stands around the words of a provision and changes without them: its label, the note on its last change
+_LABEL = re.compile(
+    r"^\W*(?:art\. [\d.]+o?(?:-[a-z])?|§ ?\d+o?(?:-[a-z])?|paragrafo unico|[ivxlc]+(?:-[a-z])? [-–]|[a-z]\))\W*"
+)
+_NOTE = re.compile(r"\([^()]*\b(?:redacao|inclu[ií]d|acrescid|alterad|revogad|renumerad|vide|emenda|lei)\b[^()]*\)")
+_MONTH_TEXT = "janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro dezembro data"
+_MONTHS = frozenset(_MONTH_TEXT.split())
+_NEGATION = frozenset(("nao", "nunca", "vedado", "proibido", "nenhum", "nenhuma", "sem"))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Two wordings of one thing: the newer source as it is cited, the older one with its quote and marker.
+
+    `until` and `since` are ISO dates; for a provision they are the date of the first text with the newer wording.
+    """
+
+    newer: Source
+    older: Source
+    wording: str
+    until: str
+    since: str
+
+    def cited_as(self, source: Source) -> Change:
+        """The same with the older passage under the marker that it has already."""
+        return replace(self, older=replace(self.older, marker=source.marker))
+
+    def told(self, language: str = "pt") -> str:
+        """The sentence, both wordings word for word."""
+        old, new = (" ".join(text.split()).strip(" ;.") for text in (self.older.quote or "", self.wording))
+        was, now = self.older.marker, self.newer.marker
+        if language == "pt":
+            until, since = brazilian_date(self.until), brazilian_date(self.since)
+            return f"Até {until} era «{old}» [{was}]; desde {since}, «{new}» [{now}]."
+        return f"Until {self.until} it was «{old}» [{was}]; since {self.since}, «{new}» [{now}]."
+
+
+def changed(source: Source, earlier: Sequence[Passage], marker: int) -> Change | None:
+    """How what `source` quotes was worded before; `earlier` are older versions of its passage, newest first.
+
+    None where it is the same in all of them, or where none speaks of it. `marker` is for the older source.
+    """
+    text, since = source.passage.text, source.passage.as_of
+    if source.start is None or source.end is None or not since:
+        return None
+    start, end = _around(text, source.start, source.end)
+    said = text[start:end]
+    provision = _PROVISION.search(source.passage.heading) is not None
+    for older in earlier:
+        if not older.as_of or older.as_of >= since:
+            continue
+        pieces = _pieces(older.text)
+        if any(_words(older.text[a:b]) == _words(said) for a, b in pieces):
+            since = older.as_of
+            continue
+        place = max(pieces, key=lambda p: _likeness(said, older.text[p[0] : p[1]]), default=None)
+        if place is None or _likeness(said, older.text[place[0] : place[1]]) < SAME_MATTER:
+            continue
+        was = older.text[place[0] : place[1]]
+        if not provision and _facts(was) == _facts(said):
+            continue
+        a, b = _window(was, said)
+        c, d = _window(said, was)
+        cited = Source(marker, older, was[a:b], place[0] + a, place[0] + b)
+        return Change(source, cited, said[c:d], since if provision else older.as_of, since)
+    return None
+
+
+def _around(text: str, start: int, end: int) -> tuple[int, int]:
+    """The sentences that a quote stands in."""
+    held = [(a, b) for a, b in _pieces(text) if b > start and a < end]
+    return (held[0][0], held[-1][1]) if held else (start, end)
+
+
+def _pieces(text: str) -> list[tuple[int, int]]:
+    pieces, start = [], 0
+    for match in _END.finditer(text):
+        # "Art. 5º" and "§ 1º." end no sentence
+        if not re.search(r"\b(?:[Aa]rts?|n|inc)\.$", text[start : match.start()]):
+            pieces.append((start, match.start()))
+            start = match.end()
+    pieces.append((start, len(text)))
+    return [(a, b) for a, b in pieces if len(text[a:b].split()) > 2]
+
+
+def _bare(text: str) -> str:
+    folded = fold(text)[0].strip(" *_#>")
+    return _LABEL.sub("", _NOTE.sub(" ", folded))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", _bare(text))
+
+
+def _facts(text: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """What makes two notes say different things: numbers but dates, names and negations."""
+    dateless = re.sub(r"\b(?:1[5-9]|20)\d\d\b|\b\d{1,2}/\d{1,2}/", " ", text)
+    numbers = frozenset(re.findall(r"\d+(?:[.,]\d+)*", re.sub(r"\b\d{1,2}(?= de [a-zç]+ de )", " ", dateless)))
+    names = {word.lower() for word in re.findall(r"(?<!^)(?<![.!?] )\b[A-ZÀ-Þ][\wà-ÿ]+", text.strip())}
+    return numbers, frozenset(names), frozenset(_words(text)) & _NEGATION
+
+
+def _likeness(one: str, other: str) -> float:
+    a, b = ({w for w in _words(t) if len(w) > 3 and not w.isdigit()} - _MONTHS for t in (one, other))
+    return len(a & b) / len(a | b) if a | b else 0.0
+
+
+def _window(text: str, other: str) -> tuple[int, int]:
+    """The part of a wording to quote: all of it, or as much as fits around the first word that differs."""
+    if len(text) <= LONGEST:
+        return 0, len(text)
+    words = [(m.start(), m.end()) for m in re.finditer(r"\S+", text)]
+    theirs = other.split()
+    first = next((i for i, (a, b) in enumerate(words) if i >= len(theirs) or fold(text[a:b]) != fold(theirs[i])), 0)
+    start = words[max(first - _BEFORE, 0)][0]
+    end = max(b for _, b in words if b <= start + LONGEST or b == words[max(first - _BEFORE, 0)][1])
+    return start, end
