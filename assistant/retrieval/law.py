@@ -171,7 +171,7 @@ def _events(text: str) -> list[_Event]:
         _Event(m.start(), m.end(), article_label(m["number"], m["suffix"] or "")) for m in _ARTICLE.finditer(text)
     ]
     taken = {event.start for event in articles}
-    divisions = []
+    divisions: list[_Event] = []
     for pattern in (_HEADING, _DIVISION):
         for match in pattern.finditer(text):
             if match.start() not in taken and match.start() not in {e.start for e in divisions}:

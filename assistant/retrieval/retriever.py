@@ -16,7 +16,7 @@ from assistant.retrieval import lexical
 from assistant.retrieval.freshness import is_outdated
 from assistant.retrieval.law_names import reference
 from assistant.retrieval.question_dates import Moment, moment_of
-from assistant.retrieval.versions import MOST, Versions, of_the_time, stands_for, words_of
+from assistant.retrieval.versions import Shelf, Versions, of_the_time, stands_for, words_of
 from assistant.stores.passages import PassageStore
 from assistant.stores.rows import StoredChunk
 from assistant.types import Passage, Turn
@@ -80,6 +80,7 @@ class Retriever:
         today: Callable[[], date] = date.today,
     ) -> None:
         self._store = store
+        self._shelf = Shelf(store)
         self._embedder = embedder
         self._max_age_days = max_age_days
         self._today = today
@@ -125,12 +126,12 @@ class Retriever:
         chunk = chunks.pop(passage.chunk_id, None)
         if chunk is None:
             return ()
-        older = Versions(self._store, list(chunks.values())).earlier(chunk)
+        older = Versions(self._shelf, list(chunks.values())).earlier(chunk)
         return tuple(self._passage(c, _NOWHERE) for c in older)
 
     def _in_force(self, query: _Query, chunks: Sequence[StoredChunk], k: int) -> list[tuple[StoredChunk, str]]:
         """The first k chunks as they were in force, and the id of the found chunk that each stands for."""
-        versions, moment = Versions(self._store, chunks), query.moment
+        versions, moment = Versions(self._shelf, chunks), query.moment
         chosen: list[tuple[StoredChunk, str]] = []
         for chunk in chunks:
             current = versions.in_force(chunk, moment, words_of(query.text))
@@ -149,7 +150,7 @@ class Retriever:
         cited = reference(query.text)
         if cited is None:
             return False
-        rows = of_the_time(self._store.same_matter(lexical.fold(cited.article), query.corpora, MOST), query.moment)
+        rows = of_the_time(self._shelf.article(cited.article, query.corpora), query.moment)
         if not rows:
             return False
         cosines = self._store.cosines(query.vector, [c.chunk_id for c in rows])

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from assistant.retrieval import lexical
 from assistant.retrieval.freshness import MONTHS
 from assistant.retrieval.law import cited_article
 from assistant.retrieval.lexical import fold
@@ -22,7 +23,8 @@ SAME_WORDING = 0.7
 stands for its older versions in a list. Chosen by hand: two wordings of one rule had 0.7 to 1, neighbours below 0.4."""
 
 SAME_HEADING = 0.15  # the same where the headings are equal, dates aside: the newer one then comes first
-MOST = 2_000  # chunks of one matter that are looked at: 90 versions of a long article
+MOST = 2_000  # chunks of one article that are looked at: 90 versions of a long one
+_DOCUMENTS = 20  # documents of one title that are looked at
 _WORD = re.compile(r"[a-z]{3,}")
 _DATE = re.compile(
     rf"(?:\b\d{{1,2}}(?:o|/)?\s*(?:de\s+)?)?(?:\b(?:{'|'.join(sorted(MONTHS, key=len, reverse=True))})\b\s*(?:de\s+)?"
@@ -39,11 +41,48 @@ def matter_of(title: str, heading: str) -> str:
     return " > ".join(part for part in path if part)
 
 
-class Versions:
-    """The versions of passages in a store, looked up for one search; it remembers what it has looked up."""
+class Shelf:
+    """Which documents of a store may hold versions of one another; lives as long as its retriever."""
 
-    def __init__(self, store: PassageStore, found: Sequence[StoredChunk] = ()) -> None:
+    def __init__(self, store: PassageStore) -> None:
         self._store = store
+        self._titles: tuple[str, dict[tuple[str, str], list[str]]] = ("", {})
+
+    def article(self, article: str, corpora: Sequence[str] | None) -> list[StoredChunk]:
+        """The chunks of an article ("CDC, art. 49"), of the newest documents first."""
+        rows = self._store.under(lexical.terms(article), corpora, MOST)
+        return [c for c in rows if cited_article(c.heading).casefold() == article.casefold()]
+
+    def same_matter(self, chunk: StoredChunk) -> list[StoredChunk]:
+        """Chunks of the same article, or under the same title and headings, dates aside; itself among them."""
+        article = cited_article(chunk.heading)
+        if article:
+            return self.article(article, [chunk.corpus])
+        names = self._named_alike(chunk)
+        if not names:
+            return []
+        matter = matter_of(chunk.title, chunk.heading)
+        rows = (c for name in names for c in self._store.chunks_of(chunk.corpus, name))
+        return [c for c in rows if matter_of(c.title, c.heading) == matter]
+
+    def _named_alike(self, chunk: StoredChunk) -> list[str]:
+        """Other dated documents with the same title, dates aside, newest first."""
+        revision = self._store.revision()
+        if self._titles[0] != revision:
+            titles: dict[tuple[str, str], list[str]] = {}
+            for document in sorted(self._store.documents(), key=lambda d: d.as_of or "", reverse=True):
+                if document.as_of:
+                    titles.setdefault((document.corpus, _undated(document.title)), []).append(document.name)
+            self._titles = (revision, titles)
+        alike = self._titles[1].get((chunk.corpus, _undated(chunk.title)), [])
+        return [name for name in alike if name != chunk.document][:_DOCUMENTS]
+
+
+class Versions:
+    """The versions of passages, looked up for one search; it remembers what it has looked up."""
+
+    def __init__(self, shelf: Shelf, found: Sequence[StoredChunk] = ()) -> None:
+        self._shelf = shelf
         self._found = found
         self._matters: dict[tuple[str, str], list[StoredChunk]] = {}
 
@@ -87,9 +126,9 @@ class Versions:
         return list(best.values())
 
     def _same_matter(self, chunk: StoredChunk) -> list[StoredChunk]:
-        key = (chunk.corpus, matter_of(chunk.title, chunk.heading))
+        key = (chunk.corpus, chunk.document + matter_of(chunk.title, chunk.heading))
         if key not in self._matters:
-            self._matters[key] = self._store.same_matter(key[1], [key[0]], MOST)
+            self._matters[key] = self._shelf.same_matter(chunk)
         return self._matters[key]
 
 

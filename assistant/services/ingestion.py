@@ -14,7 +14,6 @@ from assistant.engines.base import Embedder
 from assistant.errors import DocumentRefused, StorageError
 from assistant.retrieval.loading import load
 from assistant.retrieval.splitting import VERSION, Chunk, split
-from assistant.retrieval.versions import matter_of
 from assistant.stores.manifests import Localized, sha256_of
 from assistant.stores.passages import Draft, PassageStore, Writer
 from assistant.stores.rows import DocumentRecord
@@ -127,5 +126,4 @@ class Ingestion:
 
 
 def _draft(chunk: Chunk, embedding: Sequence[float]) -> Draft:
-    matter = matter_of(chunk.title, chunk.heading)
-    return Draft(chunk.text, chunk.heading, chunk.page, chunk.digest, embedding, matter)
+    return Draft(chunk.text, chunk.heading, chunk.page, chunk.digest, embedding)

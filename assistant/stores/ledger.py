@@ -35,9 +35,6 @@ CREATE TABLE IF NOT EXISTS chunks (
     digest TEXT NOT NULL, embedding BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS chunks_document ON chunks (document, position);
 CREATE INDEX IF NOT EXISTS chunks_digest ON chunks (digest);
-CREATE TABLE IF NOT EXISTS matters (
-    chunk INTEGER PRIMARY KEY REFERENCES chunks (number) ON DELETE CASCADE, corpus TEXT NOT NULL, matter TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS matters_of ON matters (matter, corpus);
 CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (path, body, tokenize = 'unicode61 remove_diacritics 0');
 CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary USING fts5vocab (words, 'row');
 """
@@ -85,7 +82,7 @@ class Ledger:
 
     def clear(self) -> None:
         """Empty the ledger, whatever version of it this is."""
-        names = ("vocabulary", "words", "matters", "chunks", "documents", "meta")
+        names = ("vocabulary", "words", "chunks", "documents", "meta")
         with self.transaction() as c:
             for name in names:
                 c.execute(f"DROP TABLE IF EXISTS {name}")
@@ -122,15 +119,6 @@ class Ledger:
         with self.reading() as c:
             return [StoredChunk(*row) for row in c.execute(query, (corpus, document))]
 
-    def same_matter(self, matter: str, corpora: Sequence[str] | None, limit: int) -> list[StoredChunk]:
-        """Chunks of one matter, of the newest documents first and in their reading order."""
-        query = f"""SELECT {_COLUMNS} FROM matters m JOIN chunks c ON c.number = m.chunk
-            JOIN documents d ON d.id = c.document WHERE m.matter = ?1
-            AND (?2 IS NULL OR m.corpus IN (SELECT value FROM json_each(?2)))
-            ORDER BY d.as_of DESC, d.id, c.position LIMIT ?3"""  # noqa: S608
-        with self.reading() as c:
-            return [StoredChunk(*row) for row in c.execute(query, (matter, _listed(corpora), limit))]
-
     def vectors(self, chunk_ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Unit vectors by chunk id."""
         return {row[0]: np.frombuffer(row[1], np.float32) for row in self._by_ids("c.id, c.embedding", chunk_ids)}
@@ -165,6 +153,15 @@ class Ledger:
             ORDER BY 2 DESC, c.number LIMIT ?4"""
         with self.reading() as c:
             return c.execute(query, (path_weight, expression, _listed(corpora), k)).fetchall()
+
+    def under(self, expression: str, corpora: Sequence[str] | None, limit: int) -> list[StoredChunk]:
+        """Chunks whose words match a full-text expression, of the newest documents first, in their reading order."""
+        query = f"""SELECT {_COLUMNS} FROM words JOIN chunks c ON c.number = words.rowid
+            JOIN documents d ON d.id = c.document WHERE words MATCH ?1
+            AND (?2 IS NULL OR d.corpus IN (SELECT value FROM json_each(?2)))
+            ORDER BY d.as_of DESC, d.id, c.position LIMIT ?3"""  # noqa: S608
+        with self.reading() as c:
+            return [StoredChunk(*row) for row in c.execute(query, (expression, _listed(corpora), limit))]
 
     def frequencies(self, terms: Sequence[str]) -> tuple[dict[str, int], int]:
         """How many chunks hold each term, and how many chunks there are."""

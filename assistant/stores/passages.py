@@ -33,14 +33,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A chunk before it has a place: `digest` identifies title, heading and text; `matter` as in `NewChunk`."""
+    """A chunk before it has a place: `digest` identifies title, heading and text."""
 
     text: str
     heading: str
     page: int | None
     digest: str
     embedding: Floats
-    matter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,6 @@ class Writer:
             path_stems=" ".join(self._stems(f"{document.title} {draft.heading}")),
             body_stems=" ".join(self._stems(draft.text)),
             embedding=draft.embedding,
-            matter=draft.matter,
         )
 
 
@@ -231,6 +229,15 @@ class PassageStore:
         self.check()
         return [Hit(*row) for row in self._ledger.match(" OR ".join(quoted), corpora, k, _PATH_WEIGHT)]
 
+    def under(self, terms: Sequence[str], corpora: Sequence[str] | None, limit: int) -> list[StoredChunk]:
+        """Chunks that have these terms, in this order, in title and heading; of the newest documents first."""
+        phrase = " ".join(term.replace('"', '""').replace("\0", " ") for term in terms)
+        return self._ledger.under(f'path : "{phrase}"', corpora, limit) if phrase.strip() else []
+
+    def revision(self) -> str:
+        """Changes with every change of what is indexed."""
+        return self._ledger.meta().get("revision", "0")
+
     def cosines(self, vector: Floats, chunk_ids: Sequence[str]) -> dict[str, float]:
         """The cosine of a unit vector and each chunk, from the ledger's embeddings."""
         query = np.asarray(vector, np.float32)
@@ -239,10 +246,6 @@ class PassageStore:
     def get(self, chunk_ids: Sequence[str]) -> dict[str, StoredChunk]:
         """Chunks by id; ids that are gone are left out."""
         return self._ledger.chunks(chunk_ids)
-
-    def same_matter(self, matter: str, corpora: Sequence[str] | None, limit: int) -> list[StoredChunk]:
-        """Chunks of one matter, of the newest documents first; what a matter is, is known to who wrote them."""
-        return self._ledger.same_matter(matter, corpora, limit) if matter else []
 
     def neighbours(self, chunk_id: str, radius: int = 1) -> list[StoredChunk]:
         """The chunks around one, itself included, in reading order; empty where it is gone."""

@@ -32,10 +32,7 @@ class DocumentRecord:
 
 @dataclass(frozen=True, slots=True)
 class NewChunk:
-    """A chunk on its way in; `embedding` is a unit vector, stems are what full-text search matches.
-
-    Chunks of one corpus with the same `matter` may be versions of one another; "" where that is not to be asked.
-    """
+    """A chunk on its way in; `embedding` is a unit vector, stems are what full-text search matches."""
 
     chunk_id: str
     text: str
@@ -45,7 +42,6 @@ class NewChunk:
     path_stems: str
     body_stems: str
     embedding: Sequence[float] | NDArray[np.float32]
-    matter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,5 +116,3 @@ def insert_document(connection: sqlite3.Connection, document: DocumentRecord, ch
             "INSERT INTO words (rowid, path, body) VALUES (?,?,?)",
             (row.lastrowid, chunk.path_stems, chunk.body_stems),
         )
-        if chunk.matter:
-            connection.execute("INSERT INTO matters VALUES (?,?,?)", (row.lastrowid, d.corpus, chunk.matter))
