@@ -4,7 +4,8 @@ The Constitution's twelve dated texts in ../shared/data/constituicao/csv are ind
 ships. Each pair is a provision that a step of changes.jsonl reworded (the same article, paragraph, inciso and alínea
 before and after, at least a third of the words kept, at most 650 characters), asked in two forms:
 
-words       "O que a Constituição diz sobre ...?", the longest run of words that the old and the newest wording share
+words       "O que a Constituição diz sobre ...?" with words that the old and the newest wording share (runs of three or
+            more, six to 24 words in all, no years): a question that does not tell the wordings apart
 reference   "O que diz o art. 29, VI, da Constituição?"
 
 and each of them twice: as it is (the newest wording is right), and with a time at which the old wording was in force
@@ -55,6 +56,7 @@ DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "constit
 TITLE = "Constituição da República Federativa do Brasil"
 _MONTH_TEXT = "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro"
 MONTHS = _MONTH_TEXT.split()
+_YEAR = re.compile(r"\b(?:em |de |até o ano de )?(?:\d{1,2} de \w+ de )?(?:1[5-9]|20)\d\d\b,?")
 _LABEL = re.compile(
     r"^(?:Art\. [\d.]+[ºo]?(?:-[A-Z])?\.?|§ \d+[º°o]?(?:-[A-Z])?\.?|Parágrafo único\.|[IVXLC]+(?:-[A-Z])? -|[a-z]\)) *"
 )
@@ -159,14 +161,20 @@ def pairs(texts: Sequence[Version], wanted: int) -> list[Pair]:
 def _is_rewording(old: str, new: str) -> bool:
     if not new or max(len(old), len(new)) > LONGEST or _plain(old) == _plain(new):
         return False
-    return likeness(old, new) >= 1 / 3 and len(_subject(old, new).split()) >= 4
+    return likeness(old, new) >= 1 / 3 and len(_subject(old, new).split()) >= 6
 
 
 def _subject(old: str, new: str) -> str:
-    """The longest run of words that both wordings share, at most 14, without the label."""
+    """The words that both wordings share, in their order: runs of three and more, at most 24 words, no years."""
     a, b = _unlabelled(old).split(), _unlabelled(new).split()
-    match = SequenceMatcher(None, a, b, autojunk=False).find_longest_match()
-    return " ".join(a[match.a : match.a + min(match.size, 14)]).strip(" ,;:.-")
+    runs: list[str] = []
+    count = 0
+    for match in SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks():
+        run = a[match.a : match.a + min(match.size, 24 - count)]
+        if len(run) >= 3:
+            runs.append(" ".join(run))
+            count += len(run)
+    return _YEAR.sub("", " ... ".join(runs)).strip(" ,;:.-")
 
 
 def _unlabelled(text: str) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import groupby
 
 from assistant.generation.citations import fold
 from assistant.models.prompt_format import brazilian_date
@@ -70,23 +72,22 @@ def changed(source: Source, earlier: Sequence[Passage], marker: int) -> Change |
     start, end = _around(text, source.start, source.end)
     said = text[start:end]
     provision = _PROVISION.search(source.passage.heading) is not None
-    for older in earlier:
-        if not older.as_of or older.as_of >= since:
+    for as_of, there in groupby((p for p in earlier if p.as_of and p.as_of < since), key=lambda p: p.as_of or ""):
+        pieces = [(passage, *place) for passage in there for place in _pieces(passage.text)]
+        if any(_words(passage.text[a:b]) == _words(said) for passage, a, b in pieces):
+            since = as_of
             continue
-        pieces = _pieces(older.text)
-        if any(_words(older.text[a:b]) == _words(said) for a, b in pieces):
-            since = older.as_of
+        best = max(pieces, key=lambda p: _likeness(said, p[0].text[p[1] : p[2]]), default=None)
+        if best is None:
             continue
-        place = max(pieces, key=lambda p: _likeness(said, older.text[p[0] : p[1]]), default=None)
-        if place is None or _likeness(said, older.text[place[0] : place[1]]) < SAME_MATTER:
+        passage, a, b = best
+        was = passage.text[a:b]
+        if _likeness(said, was) < SAME_MATTER or (not provision and _facts(was) == _facts(said)):
             continue
-        was = older.text[place[0] : place[1]]
-        if not provision and _facts(was) == _facts(said):
-            continue
-        a, b = _window(was, said)
+        c, d = _window(was, said)
+        cited = Source(marker, passage, was[c:d], a + c, a + d)
         c, d = _window(said, was)
-        cited = Source(marker, older, was[a:b], place[0] + a, place[0] + b)
-        return Change(source, cited, said[c:d], since if provision else older.as_of, since)
+        return Change(source, cited, said[c:d], since if provision else as_of, since)
     return None
 
 
@@ -112,8 +113,9 @@ def _bare(text: str) -> str:
     return _LABEL.sub("", _NOTE.sub(" ", folded))
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", _bare(text))
+@lru_cache(maxsize=4096)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\w+", _bare(text)))
 
 
 def _facts(text: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:

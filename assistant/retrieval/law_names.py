@@ -65,6 +65,11 @@ _PARTS = re.compile(
     r"§\s*(?P<paragraph>\d+)|(?P<sole>par[áa]grafo [úu]nico)|par[áa]grafo (?P<spelt>\d+)"
     r"|\b(?P<roman>[IVXLC]+)\b(?!\s*-)|(?:inciso|inc\.)\s+(?P<inciso>[ivxlc]+)\b"
 )
+# what may stand between an article and its norm
+_RUN = re.compile(
+    r"(?:[\s,;]|§+\s*\d+[ºª°o]?|par[áa]grafo(?:\s+[úu]nico|\s+\d+[ºª°o]?)|caput|incisos?|inc\.|al[íi]neas?|[IVXLC]+\b(?:-[A-Z])?|"
+    r"\be\b|(?<=inciso )[ivxlc]+\b|[\"“'][a-z][\"”']|\b[a-z]\b\)?)*"
+)
 _ACRONYMS = frozenset(short for _, short in _SHORT) | {"CF"}
 
 
@@ -81,22 +86,49 @@ class Reference:
 
 
 def reference(question: str) -> Reference | None:
-    """The article of a named norm that a question cites; None where it cites none."""
-    cited = _ARTICLES.search(question)
-    if cited is None:
-        return None
-    words = re.findall(r"\w+", question)
-    name = next((word for word in words if word in _ACRONYMS), "") or known_name(question)
-    if not name and re.search(r"\bconstituicao\b(?!\s+(?:do estado|estadual))", fold(question)):
-        name = "CF"
-    if not name:
-        return None
+    """The article that a question cites beside its norm ("art. 49 do CDC", "CDC, art. 49"); None where it cites none.
+
+    An article that is only mentioned ("o que a lei diz dos prazos do art. 49 em feriados") is not what is asked for.
+    """
+    for cited in _ARTICLES.finditer(question):
+        run = _RUN.match(question, cited.end())
+        assert run is not None  # it may be empty
+        name = _beginning(question[run.end() :]) or _ending(question[: cited.start()])
+        if name:
+            label = article_label(cited["number"], (cited["suffix"] or "").upper())
+            return Reference(f"{name}, art. {label}", tuple(_marks(run[0])))
+    return None
+
+
+def _marks(run: str) -> list[str]:
     marks = []
-    for match in _PARTS.finditer(question, cited.end()):
+    for match in _PARTS.finditer(run):
         number = match["paragraph"] or match["spelt"]
         numeral = match["roman"] or (match["inciso"] or "").upper()
         marks.append(f"§ {number}" if number else "Parágrafo único" if match["sole"] else numeral)
-    return Reference(f"{name}, art. {article_label(cited['number'], (cited['suffix'] or '').upper())}", tuple(marks))
+    return marks
+
+
+def _beginning(text: str) -> str:
+    """The norm that a text names at once: "do CDC?", "da Constituição Federal", "da Lei nº 9.784/1999"."""
+    rest = re.sub(r"^\W*(?:d[aoe]|n[ao]|of(?: the)?)\s+", "", text)
+    first = re.match(r"\w+", rest)
+    if first is None or rest == text:
+        return ""
+    if first[0] in _ACRONYMS:
+        return first[0]
+    folded = fold(rest[:90])
+    if folded.startswith("constituicao"):
+        return "" if re.match(r"constituicao\s+(?:do estado|estadual)", folded) else "CF"
+    if not _OPENING.match(folded):
+        return ""
+    return known_name(re.split(r"[?;!]|\.\s", rest[:90])[0])
+
+
+def _ending(text: str) -> str:
+    """The norm whose short name a text ends with: "CDC, "."""
+    last = re.search(r"(\w+)\W{1,3}(?:no\s+)?$", text)
+    return last[1] if last and last[1] in _ACRONYMS else ""
 
 
 def article_label(number: str, suffix: str = "") -> str:

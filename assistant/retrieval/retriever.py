@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from math import exp, log
 
 from assistant.engines.base import Embedder
@@ -249,8 +250,13 @@ def _repeats(one: StoredChunk, kept: StoredChunk) -> bool:
     """Whether a chunk is, or says, what is there already."""
     if one.chunk_id == kept.chunk_id:
         return True
-    a, b = set(lexical.words(one.text)), set(lexical.words(kept.text))
+    a, b = _word_set(one.text), _word_set(kept.text)
     return len(a & b) >= NEAR_DUPLICATE * len(a | b)
+
+
+@lru_cache(maxsize=4096)
+def _word_set(text: str) -> frozenset[str]:
+    return frozenset(lexical.words(text))
 
 
 def _logistic(cosine: float, coverage: float) -> float:

@@ -116,17 +116,12 @@ class Versions:
         return max(there, key=lambda c: likeness(chunk.text, c.text) + _share(wanted, c.text))
 
     def earlier(self, chunk: StoredChunk) -> list[StoredChunk]:
-        """For each older document the piece most like this one, newest first."""
-        best: dict[str, StoredChunk] = {}
-        for other in self.of(chunk):
-            if (other.as_of or "") < (chunk.as_of or ""):
-                rival = best.get(other.document)
-                if rival is None or likeness(chunk.text, other.text) > likeness(chunk.text, rival.text):
-                    best[other.document] = other
-        return list(best.values())
+        """What older documents say of the same matter, newest first; a norm's article in all of its pieces."""
+        return [other for other in self.of(chunk) if (other.as_of or "") < (chunk.as_of or "")]
 
     def _same_matter(self, chunk: StoredChunk) -> list[StoredChunk]:
-        key = (chunk.corpus, chunk.document + matter_of(chunk.title, chunk.heading))
+        matter = matter_of(chunk.title, chunk.heading)
+        key = (chunk.corpus, matter if cited_article(chunk.heading) else f"{chunk.document}\0{matter}")
         if key not in self._matters:
             self._matters[key] = self._shelf.same_matter(chunk)
         return self._matters[key]
