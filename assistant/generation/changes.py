@@ -7,7 +7,7 @@ and differ in what they say. Refuses to know how versions are found.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
@@ -23,6 +23,11 @@ about moons (0.4 to 0.55 between the contradicting ones, below 0.2 between other
 LONGEST = 240  # characters of a quote; a longer sentence is cut around what differs
 _BEFORE = 8  # words kept before the first one that differs
 _END = re.compile(r"(?<=[.!?;])\s+|\n+")
+_SHORTENED = re.compile(r"\b(?:[Aa]rts?|n|inc)\.$")
+_BEGINNING = re.compile(
+    r"(?:^|\n|(?<=[.;:)])\s)[\s*_]*"
+    r"(?P<label>Art\. ?\d|§ ?\d|Parágrafo único|[IVXLC]+(?:-[A-Z])? ?[-–] |[a-z]\) )"
+)
 _PROVISION = re.compile(r", art\. \d")
 # what stands around the words of a provision and changes without them: its label, the note on its last change
 _LABEL = re.compile(
@@ -32,6 +37,7 @@ _NOTE = re.compile(r"\([^()]*\b(?:redacao|inclu[ií]d|acrescid|alterad|revogad|r
 _MONTH_TEXT = "janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro dezembro data"
 _MONTHS = frozenset(_MONTH_TEXT.split())
 _NEGATION = frozenset(("nao", "nunca", "vedado", "proibido", "nenhum", "nenhuma", "sem"))
+_Split = Callable[[str], tuple[tuple[int, int], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +72,25 @@ def changed(source: Source, earlier: Sequence[Passage], marker: int) -> Change |
 
     None where it is the same in all of them, or where none speaks of it. `marker` is for the older source.
     """
-    text, since = source.passage.text, source.passage.as_of
-    if source.start is None or source.end is None or not since:
+    start, end, as_of = source.start, source.end, source.passage.as_of
+    if start is None or end is None or not as_of:
         return None
-    start, end = _around(text, source.start, source.end)
-    said = text[start:end]
-    provision = _PROVISION.search(source.passage.heading) is not None
-    for as_of, there in groupby((p for p in earlier if p.as_of and p.as_of < since), key=lambda p: p.as_of or ""):
-        pieces = [(passage, *place) for passage in there for place in _pieces(passage.text)]
+    split = _provisions if _PROVISION.search(source.passage.heading) else _sentences
+    older = [passage for passage in earlier if passage.as_of and passage.as_of < as_of]
+    for a, b in split(source.passage.text):
+        if b > start and a < end:
+            change = _changed(replace(source, start=a, end=b), older, marker, split)
+            if change is not None:
+                return replace(change, newer=source)
+    return None
+
+
+def _changed(source: Source, older: Sequence[Passage], marker: int, split: _Split) -> Change | None:
+    """The same for one sentence or provision, which `source` holds whole."""
+    said = source.passage.text[source.start : source.end]
+    since = source.passage.as_of or ""
+    for as_of, there in groupby(older, key=lambda p: p.as_of or ""):
+        pieces = [(passage, *place) for passage in there for place in split(passage.text)]
         if any(_words(passage.text[a:b]) == _words(said) for passage, a, b in pieces):
             since = as_of
             continue
@@ -82,30 +99,32 @@ def changed(source: Source, earlier: Sequence[Passage], marker: int) -> Change |
             continue
         passage, a, b = best
         was = passage.text[a:b]
-        if _likeness(said, was) < SAME_MATTER or (not provision and _facts(was) == _facts(said)):
+        if _likeness(said, was) < SAME_MATTER or (split is _sentences and _facts(was) == _facts(said)):
             continue
         c, d = _window(was, said)
         cited = Source(marker, passage, was[c:d], a + c, a + d)
         c, d = _window(said, was)
-        return Change(source, cited, said[c:d], since if provision else as_of, since)
+        return Change(source, cited, said[c:d], since if split is _provisions else as_of, since)
     return None
 
 
-def _around(text: str, start: int, end: int) -> tuple[int, int]:
-    """The sentences that a quote stands in."""
-    held = [(a, b) for a, b in _pieces(text) if b > start and a < end]
-    return (held[0][0], held[-1][1]) if held else (start, end)
+@lru_cache(maxsize=1024)
+def _sentences(text: str) -> tuple[tuple[int, int], ...]:
+    """Where the sentences of a text begin and end; "Art. 5º" ends none."""
+    ends = [m for m in _END.finditer(text) if not _SHORTENED.search(text[: m.start()][-6:])]
+    return _between(text, [0, *(m.end() for m in ends)], [*(m.start() for m in ends), len(text)])
 
 
-def _pieces(text: str) -> list[tuple[int, int]]:
-    pieces, start = [], 0
-    for match in _END.finditer(text):
-        # "Art. 5º" and "§ 1º." end no sentence
-        if not re.search(r"\b(?:[Aa]rts?|n|inc)\.$", text[start : match.start()]):
-            pieces.append((start, match.start()))
-            start = match.end()
-    pieces.append((start, len(text)))
-    return [(a, b) for a, b in pieces if len(text[a:b].split()) > 2]
+@lru_cache(maxsize=1024)
+def _provisions(text: str) -> tuple[tuple[int, int], ...]:
+    """Where the provisions of a text begin and end: each has its label."""
+    starts = sorted({0, *(m.start("label") for m in _BEGINNING.finditer(text))})
+    return _between(text, starts, [*starts[1:], len(text)])
+
+
+def _between(text: str, starts: Sequence[int], ends: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    trimmed = ((a, a + len(text[a:b].rstrip())) for a, b in zip(starts, ends, strict=True))
+    return tuple((a, b) for a, b in trimmed if len(text[a:b].split()) > 2)
 
 
 def _bare(text: str) -> str:

@@ -163,6 +163,14 @@ def cited_article(heading: str) -> str:
     return match[0] if match else ""
 
 
+def paths_in(heading: str, text: str) -> set[tuple[str, ...]]:
+    """The provisions that a piece holds: () for the caput, ("§ 2º", "VI"); `heading` says below what it stands."""
+    label = heading.rpartition(" > ")[2][len(cited_article(heading)) :].strip(" ,")
+    above = tuple(part for part in label.split(", ")[:-1] if part != "caput")
+    found = {provision.path for provision in _provisions(text, 0, len(text), above)}
+    return found if not label or label.startswith("caput") else found - {()}
+
+
 _CITED = re.compile(r".+?, art\. [\d.]+º?(?:-[A-Z]+)?")
 
 

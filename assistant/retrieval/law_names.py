@@ -6,6 +6,7 @@ Knows the common short names. Refuses to know the text of any norm.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from assistant.retrieval.lexical import fold
@@ -62,12 +63,13 @@ _ARTICLES = re.compile(
     r"\bart(?:igo|\.)?\s*(?P<number>\d{1,2}\.\d{3}|\d{1,4})\s*[ºª°o]?(?P<suffix>-[A-Z]{1,2}\b)?", re.IGNORECASE
 )
 _PARTS = re.compile(
-    r"§\s*(?P<paragraph>\d+)|(?P<sole>par[áa]grafo [úu]nico)|par[áa]grafo (?P<spelt>\d+)"
-    r"|\b(?P<roman>[IVXLC]+)\b(?!\s*-)|(?:inciso|inc\.)\s+(?P<inciso>[ivxlc]+)\b"
+    r"§\s*(?P<paragraph>\d+)[ºª°o]?(?P<psuffix>-[A-Z]\b)?|(?P<sole>par[áa]grafo [úu]nico)|par[áa]grafo (?P<spelt>\d+)"
+    r"|\b(?P<roman>[IVXLC]+\b(?:-[A-Z])?)|(?:inciso|inc\.)\s+(?P<inciso>[ivxlc]+)\b"
+    r"|(?:[\"“']|al[íi]nea )(?P<letter>[a-z])\b"
 )
 # what may stand between an article and its norm
 _RUN = re.compile(
-    r"(?:[\s,;]|§+\s*\d+[ºª°o]?|par[áa]grafo(?:\s+[úu]nico|\s+\d+[ºª°o]?)|caput|incisos?|inc\.|al[íi]neas?|[IVXLC]+\b(?:-[A-Z])?|"
+    r"(?:[\s,;]|§+\s*\d+[ºª°o]?(?:-[A-Z]\b)?|par[áa]grafo(?:\s+[úu]nico|\s+\d+[ºª°o]?)|caput|incisos?|inc\.|al[íi]neas?|[IVXLC]+\b(?:-[A-Z])?|"
     r"\be\b|(?<=inciso )[ivxlc]+\b|[\"“'][a-z][\"”']|\b[a-z]\b\)?)*"
 )
 _ACRONYMS = frozenset(short for _, short in _SHORT) | {"CF"}
@@ -75,14 +77,10 @@ _ACRONYMS = frozenset(short for _, short in _SHORT) | {"CF"}
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """An article that a question cites: "CDC, art. 49", and the marks of what is below it ("§ 2º", "VI")."""
+    """An article that a question cites, "CDC, art. 49", and the path below it, ("§ 2º", "VI", '"a"')."""
 
     article: str
-    marks: tuple[str, ...] = ()
-
-    def stands_in(self, text: str) -> bool:
-        """Whether a text of that article holds the provision that is cited."""
-        return all(re.search(rf"(?:^|\s){re.escape(mark)}(?=[\sºo°.:–-])", text) for mark in self.marks)
+    path: tuple[str, ...] = ()
 
 
 def reference(question: str) -> Reference | None:
@@ -96,17 +94,22 @@ def reference(question: str) -> Reference | None:
         name = _beginning(question[run.end() :]) or _ending(question[: cited.start()])
         if name:
             label = article_label(cited["number"], (cited["suffix"] or "").upper())
-            return Reference(f"{name}, art. {label}", tuple(_marks(run[0])))
+            return Reference(f"{name}, art. {label}", tuple(_path(run[0])))
     return None
 
 
-def _marks(run: str) -> list[str]:
-    marks = []
+def _path(run: str) -> Iterator[str]:
+    """Paragraph, inciso and alínea of what stands between an article and its norm."""
     for match in _PARTS.finditer(run):
         number = match["paragraph"] or match["spelt"]
-        numeral = match["roman"] or (match["inciso"] or "").upper()
-        marks.append(f"§ {number}" if number else "Parágrafo único" if match["sole"] else numeral)
-    return marks
+        if number:
+            yield f"§ {number}{'º' if int(number) < 10 else ''}{match['psuffix'] or ''}"
+        elif match["sole"]:
+            yield "parágrafo único"
+        elif match["letter"]:
+            yield f'"{match["letter"]}"'
+        else:
+            yield match["roman"] or match["inciso"].upper()
 
 
 def _beginning(text: str) -> str:

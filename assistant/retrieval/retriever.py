@@ -15,6 +15,7 @@ from math import exp, log
 from assistant.engines.base import Embedder
 from assistant.retrieval import lexical
 from assistant.retrieval.freshness import is_outdated
+from assistant.retrieval.law import paths_in
 from assistant.retrieval.law_names import reference
 from assistant.retrieval.question_dates import Moment, moment_of
 from assistant.retrieval.versions import Shelf, Versions, of_the_time, stands_for, words_of
@@ -161,7 +162,8 @@ class Retriever:
         for row in rows:
             held = len(wanted & words_of(row.text)) / (len(wanted) or 1)
             known = found.get(row.chunk_id, replace(_NOWHERE, cosine=cosines[row.chunk_id]))
-            found[row.chunk_id] = replace(known, fused=0.5 + 0.3 * cited.stands_in(row.text) + 0.2 * held)
+            there = cited.path in paths_in(row.heading, row.text)
+            found[row.chunk_id] = replace(known, fused=0.5 + 0.4 * there + 0.1 * held)
         return True
 
     def _search(self, query: _Query, k: int) -> dict[str, _Found]:

@@ -92,10 +92,11 @@ class Versions:
             return []
         law = bool(cited_article(chunk.heading))
         same = self._same_matter(chunk)
-        seen = {c.chunk_id for c in same}
-        alike = [c for c in same if law or likeness(chunk.text, c.text) >= SAME_HEADING]
-        reworded = (c for c in self._found if c.chunk_id not in seen and is_reworded(chunk, c))
-        others = [c for c in (*alike, *reworded) if c.as_of and c.document != chunk.document]
+        others = [c for c in same if c.as_of and c.document != chunk.document]
+        if not law:
+            seen = {c.chunk_id for c in same}
+            others = [c for c in others if likeness(chunk.text, c.text) >= SAME_HEADING]
+            others += [c for c in self._found if c.chunk_id not in seen and c.as_of and is_reworded(chunk, c)]
         return sorted(others, key=lambda c: c.as_of or "", reverse=True)
 
     def in_force(self, chunk: StoredChunk, moment: Moment | None, wanted: frozenset[str]) -> StoredChunk:
@@ -146,8 +147,10 @@ def stands_for(newer: StoredChunk, older: StoredChunk) -> bool:
 
 
 def is_reworded(one: StoredChunk, other: StoredChunk) -> bool:
-    """Whether two chunks of a corpus say nearly the same, with other numbers or names."""
-    return one.corpus == other.corpus and likeness(one.text, other.text) >= SAME_WORDING
+    """Whether chunks of two documents of a corpus say nearly the same, with other numbers or names."""
+    if one.corpus != other.corpus or one.document == other.document:
+        return False
+    return likeness(one.text, other.text) >= SAME_WORDING
 
 
 def likeness(one: str, other: str) -> float:

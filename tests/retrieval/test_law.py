@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assistant.generation.citations import find_quote
-from assistant.retrieval.law import LawReader, cited_article, is_law
+from assistant.retrieval.law import LawReader, cited_article, is_law, paths_in
 from assistant.retrieval.law_names import Reference, article_label, known_name, law_name, reference
 from assistant.retrieval.loading import LoadedDocument, Page, load
 from assistant.retrieval.splitting import CHUNK_CHARS, split
@@ -188,12 +188,12 @@ def test_articles_are_ordinal_up_to_nine(number, label):
         ("O que diz o art. 49 do CDC?", Reference("CDC, art. 49")),
         ("O que diz o artigo 5º, LXXVIII, da Constituição Federal?", Reference("CF, art. 5º", ("LXXVIII",))),
         ("Em 1995, o que dizia o art. 29, VI, da CF/88?", Reference("CF, art. 29", ("VI",))),
-        ("art. 40, § 1º, inciso iii, da Constituição", Reference("CF, art. 40", ("§ 1", "III"))),
-        ("art. 146-A, parágrafo único, da Constituição", Reference("CF, art. 146-A", ("Parágrafo único",))),
+        ("art. 40, § 1º, inciso iii, da Constituição", Reference("CF, art. 40", ("§ 1º", "III"))),
+        ("art. 146-A, parágrafo único, da Constituição", Reference("CF, art. 146-A", ("parágrafo único",))),
         ("art. 2º da Lei nº 9.784, de 29 de janeiro de 1999", Reference("Lei 9.784/1999, art. 2º")),
         ("CDC, art. 49: qual é o prazo?", Reference("CDC, art. 49")),
         ("Qual é o prazo do art. 18 do Código de Defesa do Consumidor?", Reference("CDC, art. 18")),
-        ('O que dizia o art. 105, III, "b", da Constituição?', Reference("CF, art. 105", ("III",))),
+        ('O que dizia o art. 105, III, "b", da Constituição?', Reference("CF, art. 105", ("III", '"b"'))),
         ("O que a Constituição diz sobre a saúde, nos termos do art. 195, com recursos?", None),
         ("art. 3º da Constituição do Estado de São Paulo", None),
         ("O que diz o art. 49?", None),
@@ -204,11 +204,20 @@ def test_the_article_that_a_question_cites(question, expected):
     assert reference(question) == expected
 
 
-def test_a_cited_provision_stands_where_its_mark_is():
-    cited = Reference("CF, art. 29", ("§ 1", "VI"))
-    assert cited.stands_in("§ 1º A lei dirá:\nVI - o subsídio")
-    assert not cited.stands_in("§ 1º A lei dirá:\nVII - o subsídio")
-    assert not Reference("CF, art. 29", ("§ 1",)).stands_in("§ 12. A lei dirá")
+@pytest.mark.parametrize(
+    ("heading", "text", "paths"),
+    [
+        ("CF, art. 3º", "Art. 3º O texto.", {()}),
+        ("CF, art. 2º, caput e §§ 1º e 2º", "Art. 2º Um.\n§ 1º Dois.\n§ 2º Três.", {(), ("§ 1º",), ("§ 2º",)}),
+        ("CF, art. 155, § 2º, VI e VII", "VI - um;\nVII - dois;", {("§ 2º", "VI"), ("§ 2º", "VII")}),
+        ('CF, art. 102, I, "a" a "b"', "I - julgar:\na) um;\nb) dois;", {("I",), ("I", '"a"'), ("I", '"b"')}),
+        ('CF, art. 102, I, "c" e "d"', "c) um;\nd) dois;", {("I", '"c"'), ("I", '"d"')}),
+        ("CF, art. 37, § 8º, I e II", "§ 8º A lei:\nI - um;\nII - dois;", {("§ 8º",), ("§ 8º", "I"), ("§ 8º", "II")}),
+        ("CF, art. 100, § 2º", "e o resto de um parágrafo longo.", set()),
+    ],
+)
+def test_the_provisions_that_a_piece_holds(heading, text, paths):
+    assert paths_in(heading, text) == paths
 
 
 needs_laws = pytest.mark.skipif(not (SHARED / "leis").is_dir(), reason="../shared/data/leis is not there")
