@@ -68,6 +68,18 @@ def from_text(text: str) -> str | None:
     return None
 
 
+def origin_note(as_of: str | None, stem: str, text: str) -> str:
+    """Where a document's own date comes from, in Portuguese: kept beside it, whatever date a person gives it later."""
+    if as_of is None:
+        return "O documento não traz data."
+    shown = "/".join(reversed(as_of.split("-")))
+    if from_file_name(stem) == as_of:
+        return f"Data {shown}: está no nome do arquivo."
+    if from_text(text) == as_of:
+        return f"Data {shown}: está no começo do texto."
+    return f"Data {shown}: está nos metadados do documento."
+
+
 def is_outdated(as_of: str | None, today: date, max_age_days: int) -> bool:
     """True where the last day that `as_of` covers is more than `max_age_days` ago; 0 means never."""
     if not as_of or max_age_days <= 0:
