@@ -133,13 +133,13 @@ class Retriever:
 
     def _in_force(self, query: _Query, chunks: Sequence[StoredChunk], k: int) -> list[tuple[StoredChunk, str]]:
         """The first k chunks as they were in force, and the id of the found chunk that each stands for."""
-        versions, moment = Versions(self._shelf, chunks), query.moment
+        versions, moment, wanted = Versions(self._shelf, chunks), query.moment, words_of(query.text)
         chosen: list[tuple[StoredChunk, str]] = []
         for chunk in chunks:
-            current = versions.in_force(chunk, moment, words_of(query.text))
+            current = versions.in_force(chunk, moment, wanted)
             both = [current]
-            if current is not chunk and not stands_for(current, chunk) and (not moment or moment.covers(chunk.as_of)):
-                both.append(chunk)
+            if current is not chunk and not stands_for(current, chunk, wanted):
+                both += [chunk] if moment is None or moment.covers(chunk.as_of) else []
             for one in both:
                 if len(chosen) < k and not any(_repeats(one, kept) for kept, _ in chosen):
                     chosen.append((one, chunk.chunk_id))

@@ -19,13 +19,15 @@ from assistant.stores.passages import PassageStore
 from assistant.stores.rows import StoredChunk
 
 SAME_WORDING = 0.7
-"""Jaccard of the words of two passages, numbers aside, from which they say the same of something; a passage then
-stands for its older versions in a list. Chosen by hand: two wordings of one rule had 0.7 to 1, neighbours below 0.4."""
+"""Jaccard of the words of two passages, numbers and months aside, from which they say the same of something; the newer
+one then stands for the older one in a list. Between different documents of the shipped corpora it is never above 0.29;
+half of 210 reworded provisions of the Constitution are above 0.7."""
 
 SAME_HEADING = 0.15  # the same where the headings are equal, dates aside: the newer one then comes first
 MOST = 2_000  # chunks of one article that are looked at: 90 versions of a long one
 _DOCUMENTS = 20  # documents of one title that are looked at
 _WORD = re.compile(r"[a-z]{3,}")
+_NAME = re.compile(r"(?<![.!?:] )(?<!^)(?<!\n)\b[A-ZÀ-ÖØ-Þ][\wà-ÿ]+")
 _DATE = re.compile(
     rf"(?:\b\d{{1,2}}(?:o|/)?\s*(?:de\s+)?)?(?:\b(?:{'|'.join(sorted(MONTHS, key=len, reverse=True))})\b\s*(?:de\s+)?"
     r"|\b\d{1,2}/)?\b(?:1[5-9]|20)\d\d\b(?:[-/ ]\d\d){0,2}"
@@ -86,8 +88,8 @@ class Versions:
         self._found = found
         self._matters: dict[tuple[str, str], list[StoredChunk]] = {}
 
-    def of(self, chunk: StoredChunk) -> list[StoredChunk]:
-        """Dated chunks of other documents that may be versions of this one, newest first."""
+    def of(self, chunk: StoredChunk, wanted: frozenset[str] | None = None) -> list[StoredChunk]:
+        """Dated chunks of other documents that may be versions of this one, newest first; `wanted` as in `in_force`."""
         if not chunk.as_of:
             return []
         law = bool(cited_article(chunk.heading))
@@ -96,7 +98,7 @@ class Versions:
         if not law:
             seen = {c.chunk_id for c in same}
             others = [c for c in others if likeness(chunk.text, c.text) >= SAME_HEADING]
-            others += [c for c in self._found if c.chunk_id not in seen and c.as_of and is_reworded(chunk, c)]
+            others += [c for c in self._found if c.chunk_id not in seen and c.as_of and is_reworded(chunk, c, wanted)]
         return sorted(others, key=lambda c: c.as_of or "", reverse=True)
 
     def in_force(self, chunk: StoredChunk, moment: Moment | None, wanted: frozenset[str]) -> StoredChunk:
@@ -104,7 +106,7 @@ class Versions:
 
         Of several pieces of that version the one most like the chunk that holds most of the `wanted` words.
         """
-        pool = [chunk, *self.of(chunk)]
+        pool = [chunk, *self.of(chunk, wanted)]
         if moment is None:
             date = max(c.as_of or "" for c in pool)
         elif not moment.until:
@@ -141,16 +143,29 @@ def of_the_time(chunks: Sequence[StoredChunk], moment: Moment | None) -> list[St
     return kept
 
 
-def stands_for(newer: StoredChunk, older: StoredChunk) -> bool:
+def stands_for(newer: StoredChunk, older: StoredChunk, wanted: frozenset[str]) -> bool:
     """Whether a list needs only the one of two versions: a provision, or wording that differs in little."""
-    return bool(cited_article(newer.heading)) or is_reworded(newer, older)
+    return bool(cited_article(newer.heading)) or is_reworded(newer, older, wanted)
 
 
-def is_reworded(one: StoredChunk, other: StoredChunk) -> bool:
-    """Whether chunks of two documents of a corpus say nearly the same, with other numbers or names."""
+def is_reworded(one: StoredChunk, other: StoredChunk, wanted: frozenset[str] | None) -> bool:
+    """Whether chunks of two documents of a corpus say nearly the same, with other numbers or names.
+
+    Where a question's `wanted` words hold one of the names that differ, they speak of different things; without
+    a question (None) any other name says so.
+    """
     if one.corpus != other.corpus or one.document == other.document:
         return False
-    return likeness(one.text, other.text) >= SAME_WORDING
+    if likeness(one.text, other.text) < SAME_WORDING:
+        return False
+    differing = _names(one.text) ^ _names(other.text)
+    return not (differing if wanted is None else differing & wanted)
+
+
+@lru_cache(maxsize=4096)
+def _names(text: str) -> frozenset[str]:
+    """Words with a capital inside a sentence, folded."""
+    return frozenset(fold(name) for name in _NAME.findall(text))
 
 
 def likeness(one: str, other: str) -> float:

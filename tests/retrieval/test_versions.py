@@ -32,6 +32,10 @@ NOTES = {
     "vagas-2021.md": "# Estacionamento\n\n## Vagas\n\nO prédio tem 40 vagas para carros e 10 para motos no subsolo.\n",
     "vagas-2024.md": "# Estacionamento\n\n## Vagas\n\nO prédio tem 55 vagas para carros e 12 para motos no subsolo.\n",
     "bicicletas-2023.md": "# Bicicletas\n\nAs bicicletas ficam no bicicletário do térreo, com cadeado próprio.\n",
+    "entrega-centro-2023.md": "A entrega no bairro Centro custa 5 reais e leva 30 minutos em média.\n",
+    "entrega-jardim-2024.md": "A entrega no bairro Jardim custa 8 reais e leva 30 minutos em média.\n",
+    "melhor-2021.md": "O melhor vendedor da loja do prédio é o senhor Paulo, com a maior meta da equipe.\n",
+    "melhor-2024.md": "O melhor vendedor da loja do prédio é o senhor Mauro, com a maior meta da equipe.\n",
     "sem-data.md": "# Elevadores\n\nO prédio tem 3 elevadores e uma escada de emergência.\n",
 }
 DEADLINE = "Qual é o prazo para devolver um livro da biblioteca?"
@@ -100,6 +104,15 @@ def test_a_note_that_says_the_same_with_other_numbers_stands_for_the_older_one(a
     assert passages[0].document == "vagas-2024.md"
     assert "vagas-2021.md" not in {p.document for p in passages}
     assert ask("Quantas vagas para carros tinha o prédio em 2022?")[0].document == "vagas-2021.md"
+
+
+def test_another_name_makes_another_matter_only_where_the_question_says_the_name(ask):
+    assert ask("Quanto custa a entrega no bairro Centro?")[0].document == "entrega-centro-2023.md"
+    assert ask("Quanto custa a entrega no bairro Jardim?")[0].document == "entrega-jardim-2024.md"
+    best = ask("Quem é o melhor vendedor da loja?", corpora=["predio"])
+    assert best[0].document == "melhor-2024.md"
+    assert "melhor-2021.md" not in {p.document for p in best}
+    assert ask("Quem era o melhor vendedor da loja em 2022?", corpora=["predio"])[0].document == "melhor-2021.md"
 
 
 def test_documents_without_a_date_or_about_something_else_are_left_alone(ask):
