@@ -20,6 +20,7 @@ SAME_MATTER = 0.35
 """Jaccard of the words of two sentences, numbers aside, from which they speak of the same; chosen by hand on the notes
 about moons (0.4 to 0.55 between the contradicting ones, below 0.2 between others) and on reworded provisions."""
 
+SAME_LABEL = 0.15  # the same for provisions of one article under one label, which may be written anew
 LONGEST = 240  # characters of a quote; a longer sentence is cut around what differs
 _BEFORE = 8  # words kept before the first one that differs
 _END = re.compile(r"(?<=[.!?;])\s+|\n+")
@@ -94,18 +95,29 @@ def _changed(source: Source, older: Sequence[Passage], marker: int, split: _Spli
         if any(_words(passage.text[a:b]) == _words(said) for passage, a, b in pieces):
             since = as_of
             continue
-        best = max(pieces, key=lambda p: _likeness(said, p[0].text[p[1] : p[2]]), default=None)
-        if best is None:
+        found = _counterpart(said, pieces)
+        if found is None:
             continue
-        passage, a, b = best
+        passage, a, b = found
         was = passage.text[a:b]
-        if _likeness(said, was) < SAME_MATTER or (split is _sentences and _facts(was) == _facts(said)):
+        if split is _sentences and _facts(was) == _facts(said):
             continue
         c, d = _window(was, said)
         cited = Source(marker, passage, was[c:d], a + c, a + d)
         c, d = _window(said, was)
         return Change(source, cited, said[c:d], since if split is _provisions else as_of, since)
     return None
+
+
+def _counterpart(said: str, pieces: Sequence[tuple[Passage, int, int]]) -> tuple[Passage, int, int] | None:
+    """The piece that speaks of the same, the one with the same label ("§ 4º") before others."""
+    label = _label(said)
+    weighed = [
+        (_likeness(said, p.text[a:b]), bool(label) and _label(p.text[a:b]) == label, (p, a, b)) for p, a, b in pieces
+    ]
+    fitting = [w for w in weighed if w[0] >= (SAME_LABEL if w[1] else SAME_MATTER)]
+    best = max(fitting, key=lambda w: w[0] + (SAME_MATTER - SAME_LABEL) * w[1], default=None)
+    return best[2] if best else None
 
 
 @lru_cache(maxsize=1024)
@@ -125,6 +137,12 @@ def _provisions(text: str) -> tuple[tuple[int, int], ...]:
 def _between(text: str, starts: Sequence[int], ends: Sequence[int]) -> tuple[tuple[int, int], ...]:
     trimmed = ((a, a + len(text[a:b].rstrip())) for a, b in zip(starts, ends, strict=True))
     return tuple((a, b) for a, b in trimmed if len(text[a:b].split()) > 2)
+
+
+def _label(text: str) -> str:
+    """The label of a provision, folded ("§ 4o"); empty where a text has none."""
+    match = _LABEL.match(fold(text)[0].strip(" *_#>"))
+    return match[0].strip(" .*_–-") if match else ""
 
 
 def _bare(text: str) -> str:

@@ -61,6 +61,15 @@ def test_another_number_or_note_of_the_same_words_is_no_change(was):
     assert changed(quoted(newest, "o voto é secreto e direto"), [passage(was, "1995-03-01")], 2) is None
 
 
+def test_a_provision_written_anew_is_known_by_its_label():
+    newest = passage("§ 1º O prazo é de sete dias.\n§ 2º A multa por atraso na devolução é de um real por dia.", "2019")
+    older = passage("§ 1º O prazo é de sete dias.\n§ 2º Pelo atraso o leitor paga multa de dez centavos.", "2004")
+    change = changed(quoted(newest, "A multa por atraso na devolução é de um real"), [older], 2)
+    assert change.older.quote == "§ 2º Pelo atraso o leitor paga multa de dez centavos."
+    unrelated = passage("§ 1º O prazo é de sete dias.\n§ 2º Animais ficam fora.", "2004")
+    assert changed(quoted(newest, "A multa por atraso na devolução é de um real"), [unrelated], 2) is None
+
+
 NEW_MOONS = "Em março de 2025, Saturno passou a ter 274 luas confirmadas e é o planeta com mais luas do Sistema Solar."
 OLD_MOONS = (
     "Em fevereiro de 2023, Júpiter é o planeta com mais luas conhecidas do Sistema Solar: são 92, contra 83 de Saturno."
