@@ -85,7 +85,7 @@ def is_law(text: str) -> bool:
         return False
     rising = sum(later >= earlier for earlier, later in pairwise(numbers))
     lines = sum(1 for line in text.splitlines() if line.strip())
-    marked = sum(1 for match in _MARK.finditer(text) if match["line"] is not None)
+    marked = sum(1 for match in _MARK.finditer(text) if not _in_line(match))
     return rising >= 0.8 * (len(numbers) - 1) and len(numbers) + marked >= LEAST_SHARE * lines
 
 
@@ -207,11 +207,16 @@ def _provisions(text: str, start: int, end: int, path: tuple[str, ...]) -> Itera
         following = current.after(match)
         if following is None:
             continue
-        at = match.end("line") if match["line"] is not None else match.end() - len(match[0].lstrip())
+        at = match.end() - len(match[0].lstrip(" \t\n\r>-"))
         if text[begun:at].strip():
             yield _Provision(current.path, current.level, begun, at)
         begun, current = at, following
     yield _Provision(current.path, current.level, begun, end)
+
+
+def _in_line(match: re.Match[str]) -> bool:
+    """Whether a mark stands inside a line, behind the provision before it."""
+    return match["line"] is None and "\n" not in match[0][: len(match[0]) - len(match[0].lstrip())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +244,7 @@ class _Count:
 
     def after(self, match: re.Match[str]) -> _Count | None:
         """The place behind a mark; None where it is only part of a sentence."""
-        in_line = match["line"] is None
+        in_line = _in_line(match)
         if match["sole"]:
             return _Count("parágrafo único")
         if match["paragraph"]:

@@ -7,6 +7,7 @@ wording, so that a quote can be found in it. Refuses to know embeddings and the 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 CHUNK_CHARS = 700
 VERSION = 2  # of the rules in this file; another number makes every document new to the index
 _LEVELS = [("#" * level, f"h{level}") for level in range(1, 7)]
+_NAMELESS = re.compile(r"^[ \t]*#{1,6}[ \t]*$", re.MULTILINE)  # a heading without words
 _SEPARATORS = ["\n\n", "\n", ". ", "; ", ", ", " ", ""]
 _LAW_SEPARATORS = [r"\n\n", r"\n", r"(?<!\b[Aa]rt)(?<!\barts)\. ", r"; ", r", ", r" ", r""]  # "Art. 5º" is one word
 
@@ -53,7 +55,7 @@ def split(document: LoadedDocument) -> list[Chunk]:
     chunks: list[Chunk] = []
     heading = ""
     for page in document.pages:
-        sections = _header_splitter().split_text(page.text)
+        sections = [s for part in _NAMELESS.split(page.text) for s in _header_splitter().split_text(part)]
         for section in sections:
             if section.metadata or page.number is None:
                 heading = " > ".join(str(section.metadata[k]) for _, k in _LEVELS if k in section.metadata)

@@ -105,6 +105,18 @@ def test_provisions_inside_one_line_are_found_and_references_are_not():
     ]
 
 
+def test_items_on_lines_of_their_own_count_wherever_they_begin_and_whatever_is_between():
+    text = "Art. 20. São bens:\n\nIV - as ilhas;\n\nXI - as terras.\n\n§ 3º Vale isto.\n\nArt. 21. Compete."
+    assert is_law(text)
+    assert [h.rpartition("interno, ")[2] for h in headings(text, 20)] == [
+        "art. 20, caput",
+        "art. 20, IV",
+        "art. 20, XI",
+        "art. 20, § 3º",
+        "art. 21",
+    ]
+
+
 def test_an_article_that_goes_on_over_the_end_of_a_page_keeps_its_path():
     pages = (
         Page(1, "Art. 1º São deveres:\nI - pagar;\nII - cuidar;"),
