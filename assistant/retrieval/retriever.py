@@ -18,7 +18,7 @@ from assistant.retrieval.freshness import is_outdated
 from assistant.retrieval.law import paths_in
 from assistant.retrieval.law_names import reference
 from assistant.retrieval.question_dates import Moment, moment_of
-from assistant.retrieval.versions import Shelf, Versions, of_the_time, stands_for, words_of
+from assistant.retrieval.versions import Shelf, Versions, held, of_the_time, stands_for
 from assistant.stores.passages import PassageStore
 from assistant.stores.rows import StoredChunk
 from assistant.types import Passage, Turn
@@ -133,12 +133,12 @@ class Retriever:
 
     def _in_force(self, query: _Query, chunks: Sequence[StoredChunk], k: int) -> list[tuple[StoredChunk, str]]:
         """The first k chunks as they were in force, and the id of the found chunk that each stands for."""
-        versions, moment, wanted = Versions(self._shelf, chunks), query.moment, words_of(query.text)
+        versions, moment = Versions(self._shelf, chunks), query.moment
         chosen: list[tuple[StoredChunk, str]] = []
         for chunk in chunks:
-            current = versions.in_force(chunk, moment, wanted)
+            current = versions.in_force(chunk, moment, query.text)
             both = [current]
-            if current is not chunk and not stands_for(current, chunk, wanted):
+            if current is not chunk and not stands_for(current, chunk, query.text):
                 both += [chunk] if moment is None or moment.covers(chunk.as_of) else []
             for one in both:
                 if len(chosen) < k and not any(_repeats(one, kept) for kept, _ in chosen):
@@ -158,12 +158,10 @@ class Retriever:
         cosines = self._store.cosines(query.vector, [c.chunk_id for c in rows])
         for c, known in list(found.items()):
             found[c] = replace(known, fused=known.fused / 2)
-        wanted = words_of(query.text)
         for row in rows:
-            held = len(wanted & words_of(row.text)) / (len(wanted) or 1)
             known = found.get(row.chunk_id, replace(_NOWHERE, cosine=cosines[row.chunk_id]))
             there = cited.path in paths_in(row.heading, row.text)
-            found[row.chunk_id] = replace(known, fused=0.5 + 0.4 * there + 0.1 * held)
+            found[row.chunk_id] = replace(known, fused=0.5 + 0.4 * there + 0.1 * held(query.text, row.text))
         return True
 
     def _search(self, query: _Query, k: int) -> dict[str, _Found]:

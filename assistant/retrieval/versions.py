@@ -7,7 +7,7 @@ or names. Refuses to know questions and prompts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from assistant.retrieval import lexical
@@ -88,25 +88,27 @@ class Versions:
         self._found = found
         self._matters: dict[tuple[str, str], list[StoredChunk]] = {}
 
-    def of(self, chunk: StoredChunk, wanted: frozenset[str] | None = None) -> list[StoredChunk]:
-        """Dated chunks of other documents that may be versions of this one, newest first; `wanted` as in `in_force`."""
+    def of(self, chunk: StoredChunk, question: str = "") -> list[StoredChunk]:
+        """Dated chunks of other documents that may be versions of this one, newest first.
+
+        Under one heading, a text that lacks what the question and this one speak of is about something else.
+        """
         if not chunk.as_of:
             return []
-        law = bool(cited_article(chunk.heading))
         same = self._same_matter(chunk)
         others = [c for c in same if c.as_of and c.document != chunk.document]
-        if not law:
-            seen = {c.chunk_id for c in same}
-            others = [c for c in others if likeness(chunk.text, c.text) >= SAME_HEADING]
-            others += [c for c in self._found if c.chunk_id not in seen and c.as_of and is_reworded(chunk, c, wanted)]
+        if not cited_article(chunk.heading):
+            seen, asked = {c.chunk_id for c in same}, _stems(question) & _stems(chunk.text)
+            others = [c for c in others if likeness(chunk.text, c.text) >= SAME_HEADING and asked <= _stems(c.text)]
+            others += [c for c in self._found if c.chunk_id not in seen and c.as_of and is_reworded(chunk, c, question)]
         return sorted(others, key=lambda c: c.as_of or "", reverse=True)
 
-    def in_force(self, chunk: StoredChunk, moment: Moment | None, wanted: frozenset[str]) -> StoredChunk:
+    def in_force(self, chunk: StoredChunk, moment: Moment | None, question: str) -> StoredChunk:
         """The version of a chunk that was in force then, now for None; itself where no other one was.
 
-        Of several pieces of that version the one most like the chunk that holds most of the `wanted` words.
+        Of several pieces of that version the one most like the chunk that holds most of the question's words.
         """
-        pool = [chunk, *self.of(chunk, wanted)]
+        pool = [chunk, *self.of(chunk, question)]
         if moment is None:
             date = max(c.as_of or "" for c in pool)
         elif not moment.until:
@@ -116,7 +118,7 @@ class Versions:
         if date == (chunk.as_of or ""):
             return chunk
         there = (c for c in pool if c.as_of == date)
-        return max(there, key=lambda c: likeness(chunk.text, c.text) + _share(wanted, c.text))
+        return max(there, key=lambda c: likeness(chunk.text, c.text) + held(question, c.text))
 
     def earlier(self, chunk: StoredChunk) -> list[StoredChunk]:
         """What older documents say of the same matter, newest first; a norm's article in all of its pieces."""
@@ -143,29 +145,40 @@ def of_the_time(chunks: Sequence[StoredChunk], moment: Moment | None) -> list[St
     return kept
 
 
-def stands_for(newer: StoredChunk, older: StoredChunk, wanted: frozenset[str]) -> bool:
+def stands_for(newer: StoredChunk, older: StoredChunk, question: str) -> bool:
     """Whether a list needs only the one of two versions: a provision, or wording that differs in little."""
-    return bool(cited_article(newer.heading)) or is_reworded(newer, older, wanted)
+    return bool(cited_article(newer.heading)) or is_reworded(newer, older, question)
 
 
-def is_reworded(one: StoredChunk, other: StoredChunk, wanted: frozenset[str] | None) -> bool:
+def is_reworded(one: StoredChunk, other: StoredChunk, question: str) -> bool:
     """Whether chunks of two documents of a corpus say nearly the same, with other numbers or names.
 
-    Where a question's `wanted` words hold one of the names that differ, they speak of different things; without
-    a question (None) any other name says so.
+    Where a question holds one of the names that differ, they speak of different things; without a question
+    any other name says so.
     """
     if one.corpus != other.corpus or one.document == other.document:
         return False
     if likeness(one.text, other.text) < SAME_WORDING:
         return False
     differing = _names(one.text) ^ _names(other.text)
-    return not (differing if wanted is None else differing & wanted)
+    return not (differing & _stems(question) if question else differing)
 
 
 @lru_cache(maxsize=4096)
 def _names(text: str) -> frozenset[str]:
-    """Words with a capital inside a sentence, folded."""
-    return frozenset(fold(name) for name in _NAME.findall(text))
+    """Stems of the words with a capital inside a sentence."""
+    return frozenset(lexical.terms(" ".join(_NAME.findall(text))))
+
+
+@lru_cache(maxsize=4096)
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(stem for stem in lexical.terms(_undated(text)) if not stem.isdigit())
+
+
+def held(question: str, text: str) -> float:
+    """The share (0 to 1) of a question's words that a text holds."""
+    asked = words_of(question)
+    return len(asked & words_of(text)) / len(asked) if asked else 0.0
 
 
 def likeness(one: str, other: str) -> float:
@@ -180,11 +193,6 @@ def likeness(one: str, other: str) -> float:
 def words_of(text: str) -> frozenset[str]:
     """The folded words of three letters and more, without months."""
     return frozenset(_WORD.findall(fold(text))) - MONTHS.keys()
-
-
-def _share(wanted: Iterable[str], text: str) -> float:
-    asked = frozenset(wanted)
-    return len(asked & words_of(text)) / len(asked) if asked else 0.0
 
 
 def _undated(part: str) -> str:

@@ -36,6 +36,8 @@ NOTES = {
     "entrega-jardim-2024.md": "A entrega no bairro Jardim custa 8 reais e leva 30 minutos em média.\n",
     "melhor-2021.md": "O melhor vendedor da loja do prédio é o senhor Paulo, com a maior meta da equipe.\n",
     "melhor-2024.md": "O melhor vendedor da loja do prédio é o senhor Mauro, com a maior meta da equipe.\n",
+    "ata-2024-03.md": "# Ata de março de 2024\n\nOs moradores decidiram trocar o elevador social e pintar o muro.\n",
+    "ata-2024-08.md": "# Ata de agosto de 2024\n\nOs moradores decidiram contratar um jardineiro e limpar o muro.\n",
     "sem-data.md": "# Elevadores\n\nO prédio tem 3 elevadores e uma escada de emergência.\n",
 }
 DEADLINE = "Qual é o prazo para devolver um livro da biblioteca?"
@@ -113,6 +115,11 @@ def test_another_name_makes_another_matter_only_where_the_question_says_the_name
     assert best[0].document == "melhor-2024.md"
     assert "melhor-2021.md" not in {p.document for p in best}
     assert ask("Quem era o melhor vendedor da loja em 2022?", corpora=["predio"])[0].document == "melhor-2021.md"
+
+
+def test_minutes_of_one_name_are_no_versions_where_the_newer_one_lacks_what_is_asked(ask):
+    assert ask("O que os moradores decidiram sobre o elevador?", corpora=["predio"])[0].document == "ata-2024-03.md"
+    assert ask("O que os moradores decidiram sobre o muro?", corpora=["predio"])[0].document == "ata-2024-08.md"
 
 
 def test_documents_without_a_date_or_about_something_else_are_left_alone(ask):
