@@ -81,6 +81,18 @@ def moment_of(question: str, today: date) -> Moment | None:
     return _relative(text, today)
 
 
+def undated(question: str) -> str:
+    """The question, folded, without the time that it names; the years in names of norms stay."""
+    text, kept, start = fold(question), [], 0
+    for match in (*_NORM.finditer(text), None):
+        part = text[start : match.start() if match else len(text)]
+        for pattern in (_DECADE, *_DATES, _AGO, _LAST_YEAR):
+            part = pattern.sub(" ", part)
+        kept += [part, match[0] if match else ""]
+        start = match.end() if match else len(text)
+    return " ".join("".join(kept).split())
+
+
 def _last_day(match: re.Match[str]) -> date | None:
     """The last day that is meant; None where it is no date, or where only its beginning is said."""
     parts = match.groupdict()

@@ -17,7 +17,7 @@ from assistant.retrieval import lexical
 from assistant.retrieval.freshness import is_outdated
 from assistant.retrieval.law import paths_in
 from assistant.retrieval.law_names import reference
-from assistant.retrieval.question_dates import Moment, moment_of
+from assistant.retrieval.question_dates import Moment, moment_of, undated
 from assistant.retrieval.versions import Shelf, Versions, held, of_the_time, stands_for
 from assistant.stores.passages import PassageStore
 from assistant.stores.rows import StoredChunk
@@ -180,7 +180,10 @@ class Retriever:
         if not passages:
             return 0.0
         cosine = max(p.score for p in passages)
-        return _logistic(cosine, self._coverage(standalone(question, history), passages))
+        text = standalone(question, history)
+        # a text that was in force in 1998 need not say 1998
+        asked = text if self.moment(question, history) is None else undated(text)
+        return _logistic(cosine, self._coverage(asked, passages))
 
     def is_relevant(
         self,

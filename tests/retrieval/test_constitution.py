@@ -59,6 +59,13 @@ def test_the_text_in_force_answers(retriever, question, as_of, words):
     assert words in first.text
 
 
+def test_the_date_of_a_question_need_not_stand_in_the_text_that_answers(retriever):
+    asked = f"Em 1995, {STABLE.lower()}"
+    passages = retriever.retrieve(asked)
+    assert not any("1995" in p.text for p in passages)
+    assert retriever.is_relevant(asked, passages)
+
+
 def test_what_was_before_is_told_with_the_date_of_the_amendment(retriever):
     first = retriever.retrieve(STABLE)[0]
     cited = verified(Source(1, first), "São estáveis após três anos")

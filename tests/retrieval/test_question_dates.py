@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from assistant.retrieval.question_dates import Moment, moment_of
+from assistant.retrieval.question_dates import Moment, moment_of, undated
 
 TODAY = date(2026, 6, 1)
 
@@ -71,3 +71,17 @@ def test_a_document_speaks_of_a_time_it_does_not_come_after():
     assert not Moment("2010-12-31").covers("2011")
     assert not Moment("2010-12-31").covers(None)
     assert not Moment("").covers("1988-10-05")
+
+
+@pytest.mark.parametrize(
+    ("question", "rest"),
+    [
+        ("Em 1998, qual era o prazo?", ", qual era o prazo?"),
+        ("Qual era o prazo em 5 de maio de 1999?", "qual era o prazo ?"),
+        ("Qual era o prazo da Lei 8.078/1990 antes de 2003?", "qual era o prazo da lei 8.078/1990 ?"),
+        ("Nos anos 90, o que dizia a Constituição de 1988?", "nos , o que dizia a constituicao de 1988?"),
+        ("Qual é o prazo?", "qual e o prazo?"),
+    ],
+)
+def test_a_question_without_its_time(question, rest):
+    assert undated(question) == rest
