@@ -68,6 +68,7 @@ def plan(options: argparse.Namespace, folder: Path) -> Plan:
         [[e.prompt, e.completion] for e in data.validation[: options.validation]],
         str(folder),
         options.block,
+        assistant.registry.card(options.adapter).template.rpartition("}")[2],
     )
 
 

@@ -19,7 +19,10 @@ VARIANTS = ("lora", "rslora", "dora", "alora", "nf4")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a child trains on; `folder` is where it leaves its adapter, `block` the tokens of a turn."""
+    """What a child trains on; `folder` is where it leaves its adapter, `block` the tokens of a turn.
+
+    `ending` are the words that every prompt ends with.
+    """
 
     checkpoint: str
     targets: list[str]
@@ -28,6 +31,7 @@ class Plan:
     valid: list[list[str]]
     folder: str
     block: int
+    ending: str
 
     def examples(self, part: str) -> list[Any]:
         from assistant.training.dataset import Example
@@ -87,9 +91,9 @@ def peak_mb() -> float:
 
 def ours(work: Plan, turns: Turns) -> None:
     """The product's own run: loop, checkpoints, event log."""
-    from assistant.training.job import Step, TrainingRun
+    from assistant.training.job import Reach, Step, TrainingRun
 
-    before = 0
+    before, begun = 0, False
 
     def report(event: Any) -> None:
         nonlocal before
@@ -106,9 +110,8 @@ def ours(work: Plan, turns: Turns) -> None:
         begun = True
         return False
 
-    begun = False
     folder = Path(work.folder) / "ours"
-    run = TrainingRun(folder, Path(work.checkpoint), work.settings(), work.targets, report)
+    run = TrainingRun(folder, Path(work.checkpoint), work.settings(), Reach(work.targets, work.ending), report)
     run.run(work.examples("train"), [], "measured", ready)
     turns.end(dict)
 
@@ -163,19 +166,21 @@ def trl(work: Plan, turns: Turns, **changes: Any) -> None:
 
 def variant(kind: str, work: Plan, turns: Turns) -> None:
     """One kind of adapter, or the whole vocabulary, in the product's loop."""
-    from assistant.training.dataset import batches, candidate_vocabulary, encode
+    from assistant.training.dataset import batches, candidate_vocabulary, encode, invocation
     from assistant.training.job import learning_rate
-    from assistant.training.loop import Loop
+    from assistant.training.loop import Loop, load, load_tokenizer
 
     recipe = work.settings()
     settings = recipe.training
-    tokenizer, model = VARIANT_MODELS.get(kind, attached)(work, replace(recipe.lora, **SWITCHES.get(kind, {})))
+    recipe = replace(recipe, lora=replace(recipe.lora, **SWITCHES.get(kind, {})))
+    tokenizer = load_tokenizer(Path(work.checkpoint))
     train, _ = encode(work.examples("train"), tokenizer, settings.max_length)
     valid, _ = encode(work.examples("valid"), tokenizer, settings.max_length)
-    base = model.get_base_model()
-    everything = range(base.get_output_embeddings().weight.shape[0])
+    ending = invocation(train, tokenizer(work.ending, add_special_tokens=False)["input_ids"])
+    model = load(Path(work.checkpoint), recipe, work.targets, ending)
+    everything = range(model.get_base_model().get_output_embeddings().weight.shape[0])
     candidates = everything if kind == "full" else candidate_vocabulary([*train, *valid], tokenizer.eos_token_id)
-    loop = Loop(model, candidates, settings, tokenizer.pad_token_id or 0)
+    loop = Loop(model, candidates, recipe, tokenizer.pad_token_id or 0)
     steps = [b for e in range(settings.epochs) for b in batches(train, settings.batch_tokens, settings.seed, e)]
     turns.begin()
     for number, batch in enumerate(steps):
@@ -189,74 +194,19 @@ def variant(kind: str, work: Plan, turns: Turns) -> None:
     )
 
 
-def attached(work: Plan, lora_settings: Any) -> tuple[Any, Any]:
-    from assistant.training.loop import load
-
-    return load(Path(work.checkpoint), replace(work.settings(), lora=lora_settings), work.targets)
-
-
-def activated(work: Plan, lora_settings: Any) -> tuple[Any, Any]:
-    """Activated LoRA (PEFT): acts from the tokens on that every prompt ends with."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from peft.tuners.lora.variants import calculate_alora_offsets
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    torch.manual_seed(work.settings().training.seed)
-    tokenizer = AutoTokenizer.from_pretrained(work.checkpoint)
-    prompts = [tokenizer(e.prompt)["input_ids"] for e in work.examples("train")]
-    common = 0
-    while common < min(map(len, prompts)) and len({p[-common - 1] for p in prompts}) == 1:
-        common += 1
-    config = LoraConfig(
-        r=lora_settings.r,
-        lora_alpha=lora_settings.lora_alpha,
-        target_modules=work.targets,
-        task_type="CAUSAL_LM",
-        alora_invocation_tokens=prompts[0][-common:],
-    )
-    base = AutoModelForCausalLM.from_pretrained(work.checkpoint, dtype=torch.bfloat16, attn_implementation="sdpa")
-    model = get_peft_model(base, config)
-    decoder = base.get_decoder()
-    plain = decoder.forward
-
-    def forward(input_ids: Any, **others: Any) -> Any:
-        offsets = calculate_alora_offsets(model.peft_config, "default", input_ids)
-        with model._enable_peft_forward_hooks(alora_offsets=offsets):
-            return plain(input_ids=input_ids, **others)
-
-    decoder.forward = forward
-    return tokenizer, model
-
-
-def nf4(work: Plan, lora_settings: Any) -> tuple[Any, Any]:
-    """QLoRA: the frozen weights in NF4 with double quantization (bitsandbytes), bf16 arithmetic."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
-
-    from assistant.training import lora
-
-    torch.manual_seed(work.settings().training.seed)
-    quantization = BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16,
-    )
-    base = AutoModelForCausalLM.from_pretrained(
-        work.checkpoint, dtype=torch.bfloat16, quantization_config=quantization, device_map={"": "cpu"}
-    )
-    return AutoTokenizer.from_pretrained(work.checkpoint), lora.attach(base, lora_settings, work.targets)
-
-
-VARIANT_MODELS: dict[str, Callable[[Plan, Any], tuple[Any, Any]]] = {"alora": activated, "nf4": nf4}
-SWITCHES: dict[str, dict[str, bool]] = {"rslora": {"use_rslora": True}, "dora": {"use_dora": True}}
+SWITCHES: dict[str, dict[str, bool]] = {
+    "rslora": {"use_rslora": True},
+    "dora": {"use_dora": True},
+    "alora": {"use_alora": True},
+    "nf4": {"use_qlora": True},
+}
 
 
 def losses(model: Any, valid: Sequence[Any], candidates: Sequence[int], batch_tokens: int) -> dict[str, float]:
     """Validation loss in nats per labelled token, over the candidates and over the whole vocabulary."""
     import torch
 
+    from assistant.training import lora
     from assistant.training.dataset import batches
     from assistant.training.objective import CandidateHead, batch_loss
 
@@ -267,7 +217,8 @@ def losses(model: Any, valid: Sequence[Any], candidates: Sequence[int], batch_to
         head, total, count = CandidateHead(base, ids), 0.0, 0
         with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
             for batch in batches(valid, batch_tokens, 0, 0):
-                loss, labels = batch_loss(base, head, batch, 0)
+                with lora.invoked(model, batch):
+                    loss, labels = batch_loss(base, head, batch, 0)
                 total, count = total + float(loss), count + labels
         found[f"validation_loss_{name}"] = round(total / count, 4)
     return found
@@ -292,10 +243,12 @@ def loss(kind: str, work: Plan) -> dict[str, float]:
 
 def curve(work: Plan) -> None:
     """Every loss of the product's run; of several processes only the first one reports."""
-    from assistant.training.job import Step, TrainingRun, Validation
+    from assistant.training.job import Reach, Step, TrainingRun, Validation
 
     events: list[Any] = []
-    run = TrainingRun(Path(work.folder), Path(work.checkpoint), work.settings(), work.targets, events.append)
+    run = TrainingRun(
+        Path(work.folder), Path(work.checkpoint), work.settings(), Reach(work.targets, work.ending), events.append
+    )
     run.run(work.examples("train"), work.examples("valid"), "measured")
     if events:
         steps = [e for e in events if isinstance(e, Step)]

@@ -6,6 +6,7 @@ Knows logits and tokenizers. Refuses to know adapters, locks and streams: its ca
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,16 +47,18 @@ def decode(model: Any, prompt: Sequence[int], sampling: Sampling, interrupted: C
     device = model.get_input_embeddings().weight.device
     generator = torch.Generator(device=device).manual_seed(sampling.seed)
     last_only = _last_logits_only(model)
+    invoked = _invocation(model, prompt)
     cache: Any = None
-    pending = list(prompt)
+    pending, read = list(prompt), 0
     for _ in range(sampling.limit):
         while pending:
             if interrupted():
                 return
             piece, pending = pending[:_PREFILL], pending[_PREFILL:]
-            ids = torch.tensor([piece], device=device)
+            ids, read = torch.tensor([piece], device=device), read + len(piece)
+            acting = {} if invoked is None else {"alora_offsets": [max(0, read - invoked)]}
             with torch.inference_mode():
-                output = model(input_ids=ids, past_key_values=cache, use_cache=True, **last_only)
+                output = model(input_ids=ids, past_key_values=cache, use_cache=True, **acting, **last_only)
             cache = output.past_key_values
         logits = output.logits[0, -1]
         token = _choose(logits, sampling.temperature, generator)
@@ -110,6 +113,19 @@ def _choose(logits: Any, temperature: float, generator: Any) -> int:
     kept = probabilities.cumsum(-1) - probabilities < TOP_P
     weights = torch.softmax(values.masked_fill(~kept, float("-inf")) / temperature, dim=-1)
     return int(tokens[torch.multinomial(weights, 1, generator=generator)])
+
+
+def _invocation(model: Any, prompt: Sequence[int]) -> int | None:
+    """Where in a prompt an activated LoRA begins to act: where its invocation tokens stand last; without them never.
+
+    None for every other adapter. PEFT looks for them in each piece that it is given, and pieces do not hold them all.
+    """
+    config = getattr(model, "active_peft_config", None)
+    words = list(getattr(config, "alora_invocation_tokens", None) or ())
+    if not words:
+        return None
+    starts = range(len(prompt) - len(words), -1, -1)
+    return next((at for at in starts if list(prompt[at : at + len(words)]) == words), sys.maxsize)
 
 
 def _last_logits_only(model: Any) -> dict[str, int]:

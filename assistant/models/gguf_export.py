@@ -107,19 +107,42 @@ def _unwritable(out: Path, error: OSError) -> StorageError:
 
 @contextmanager
 def _as_the_converter_reads(folder: Path, fields: Mapping[str, Any]) -> Iterator[Path]:
-    """The folder itself, or for rsLoRA one beside it whose lora_alpha gives the same scale.
+    """The folder itself, or one beside it whose configuration makes llama.cpp compute what PEFT does."""
+    told = dict(fields) | _rescaled(fields) | _invoked(folder, fields)
+    if told == fields:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="assistant-lora-") as name:
+        (Path(name) / "adapter_config.json").write_text(json.dumps(told), "utf-8")
+        (Path(name) / "adapter_model.safetensors").symlink_to((folder / "adapter_model.safetensors").resolve())
+        yield Path(name)
+
+
+def _rescaled(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """For rsLoRA the lora_alpha that gives the same scale.
 
     rsLoRA scales by lora_alpha / sqrt(r) (Kalajdzievski 2023). The converter writes lora_alpha only and
     llama.cpp divides it by r, so it must be told lora_alpha * sqrt(r).
     """
     if not fields.get("use_rslora"):
-        yield folder
-        return
-    with tempfile.TemporaryDirectory(prefix="assistant-rslora-") as name:
-        plain = dict(fields) | {"lora_alpha": float(fields["lora_alpha"]) * math.sqrt(float(fields["r"]))}
-        (Path(name) / "adapter_config.json").write_text(json.dumps(plain), "utf-8")
-        (Path(name) / "adapter_model.safetensors").symlink_to((folder / "adapter_model.safetensors").resolve())
-        yield Path(name)
+        return {}
+    return {"lora_alpha": float(fields["lora_alpha"]) * math.sqrt(float(fields["r"]))}
+
+
+def _invoked(folder: Path, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """For an activated LoRA its invocation tokens but the first.
+
+    PEFT has the adapter act from the first of them on, llama.cpp's server from the token before the first.
+    """
+    tokens = list(fields.get("alora_invocation_tokens") or ())
+    if len(tokens) == 1:
+        raise AdapterBroken(
+            f"The adapter in {folder} is an activated LoRA of one invocation token, which llama.cpp cannot tell apart. "
+            "Let prompt.template end with a word and a colon and train it again.",
+            pt=f"O adaptador em {folder} é um LoRA ativado por um só token, e o llama.cpp precisa de dois. Termine "
+            "prompt.template com uma palavra e dois-pontos e treine-o de novo.",
+        )
+    return {"alora_invocation_tokens": tokens[1:]} if tokens else {}
 
 
 def _plain_lora(folder: Path) -> dict[str, Any]:

@@ -72,13 +72,11 @@ class Tones:
     def wanted(self, text: str) -> tuple[str, ...]:
         """The tones that a prompt names: the likely ones, and care where the text needs it and it was learned."""
         likely = self.of(text)
-        return (CARE, *likely) if self.lacks_care("", text) and CARE not in likely else likely
+        return (CARE, *likely) if self.needs_care(text) and CARE not in likely else likely
 
-    def lacks_care(self, reply: str, text: str) -> bool:
-        """Whether a reply shows no care for a text that needs it; plain praise needs none, whatever it tells."""
-        if CARE not in self.biases or not needs_care(text) or has_tone(CARE, reply):
-            return False
-        return self.of(text) != (THANKS,)
+    def needs_care(self, text: str) -> bool:
+        """Whether a text must be answered with care, where care was learned; plain praise needs none."""
+        return CARE in self.biases and needs_care(text) and self.of(text) != (THANKS,)
 
     def misplaced(self, reply: str, text: str) -> int:
         """How many tones the reply has that hardly any reply to such a text has."""

@@ -18,10 +18,14 @@ from assistant.models.prompt_format import NO_TOPICS
 from assistant.models.tone import Tones
 from assistant.models.words import stem, stems
 
-EXPECTED = 0.5  # share from which a word of the text counts as one that a reply takes up
+EXPECTED = 0.4  # share from which a word of the text counts as one that a reply takes up
 TOLD = 0.25  # share from which a word that a training reply did take up was no accident
 
 _SENTENCE = re.compile(r"[.!?;:\n]+")
+_QUOTES = re.compile("['\"“”‘’«»]")  # one of a pair may be cut off
+_MOST_PHRASES = 3
+_BETWEEN = 2  # words between two of a phrase, at most, none of them longer than these letters
+_SHORT = 4
 _PRIOR = 2.0  # pairs that a word's share starts from, with the mean of all words
 _FEWEST = 2  # texts that must hold a word for its share to be kept
 
@@ -65,6 +69,27 @@ class Topics:
         """How many words a reply leaves out that such replies take up: the sum of their shares."""
         return sum(self._taken_up(stem(word)) for word in self.missing(reply, text))
 
+    def phrases(self, text: str) -> tuple[str, ...]:
+        """The expected words as the text says them, with the short words between: "caco de vidro na salada".
+
+        At most three, the fullest ones.
+        """
+        wanted = {stem(word) for word in self.expected(text) if len(word) > _SHORT - 1}
+        found: list[str] = []
+        for sentence in _SENTENCE.split(text.replace(",", "\n")):
+            words = list(re.finditer(r"\w+", sentence))
+            at = [place for place, word in enumerate(words) if stem(word[0]) in wanted]
+            while at:
+                last = 0
+                while last + 1 < len(at) and _linked(words[at[last] + 1 : at[last + 1]]):
+                    last += 1
+                found.append(sentence[words[at[0]].start() : words[at[last]].end()])
+                wanted -= {stem(words[place][0]) for place in at[: last + 1]}
+                at = [place for place in at[last + 1 :] if stem(words[place][0]) in wanted]
+        fullest = sorted(range(len(found)), key=lambda place: -len(found[place].split()))[:_MOST_PHRASES]
+        chosen = (_QUOTES.sub("", found[place]) for place in sorted(fullest))
+        return tuple(phrase.lower() if phrase.isupper() else phrase for phrase in chosen)
+
     def outline(self, text: str, reply: str | None = None, tones: Sequence[str] | None = None) -> str:
         """What a prompt lists: tones, then words, those of one sentence together.
 
@@ -98,6 +123,10 @@ class Topics:
 
     def _taken_up(self, stem: str) -> float:
         return self.taken_up.get(stem, self.taken_up_rare)
+
+
+def _linked(between: Sequence[re.Match[str]]) -> bool:
+    return len(between) <= _BETWEEN and all(len(word[0]) <= _SHORT for word in between)
 
 
 def _shares(pairs: Sequence[tuple[Collection[str], Collection[str]]]) -> tuple[dict[str, float], float]:

@@ -21,13 +21,15 @@ from assistant.generation.few_shot import on_one_line
 from assistant.generation.house import joined
 from assistant.generation.prompt import sources_of
 from assistant.generation.selection import Sentence, clearer_sentence, extracted
+from assistant.generation.verification import keep_honest
 from assistant.models.catalog import PromptFormat
 from assistant.models.prompt_format import ABSTENTION
+from assistant.models.topics import Topics
 from assistant.routing.router import Pin
 from assistant.services.adapters import AdaptersService
 from assistant.services.completion import Completion
 from assistant.services.dating import dated
-from assistant.services.drafts import FURTHER, Held, best, faults, finished, topics_of
+from assistant.services.drafts import FURTHER, Held, best, careful, faults, topics_of
 from assistant.services.few_shot import Answerer, FewShot
 from assistant.services.house import Retrieval, bound_corpora, house_words
 from assistant.services.request import AUTOMATIC, NO_ADAPTER, AskRequest, Run
@@ -231,20 +233,29 @@ class ChatService:
             said, milliseconds = house_words(self._retriever, review, corpora, self._options.passages)
             run.retrieved(milliseconds)
             yield Retrieved((said,) if said else ())
-        output = ""
+        topics = None if isinstance(live, FewShot) else topics_of(live.version)
+        supported = (said.quote or "") if said else ""
+        if text := careful(review, topics):
+            yield run.shown(text)
+        else:
+            text = yield from self._drafted(run, live, topics, supported)
+        text, dropped = keep_honest(text, review, supported, names=topics is not None)
+        text = signed(joined(text, said), signature)
+        yield Answered(run.answer(text, Outcome.REPLIED, sources=(said,) if said else (), dropped=dropped))
+
+    def _drafted(self, run: Run, live: Answerer, topics: Topics | None, supported: str) -> Generator[Event, None, str]:
+        """A draft as it is written, or where it lacks something the best of several."""
+        review, output = run.request.question, ""
         for item in self._completion.plain(run, live, review):
             output += item
             yield run.shown(item)
-        topics, styles = (
-            (None, None) if isinstance(live, FewShot) else (topics_of(live.version), styles_of(live.version))
-        )
-        held = Held((said.quote or "") if said else "", styles, request.style)
-        if topics and not run.cancel.is_set() and (found := faults(output, review, topics, held)):
+        if topics is None or isinstance(live, FewShot) or run.cancel.is_set():
+            return output
+        held = Held(supported, styles_of(live.version), run.request.style)
+        if found := faults(output, review, topics, held):
             yield found
             output = best(output, review, topics, self._further(run, live), held)
-        text, dropped = finished(output, review, topics, held.supported)
-        text = signed(joined(text, said), signature)
-        yield Answered(run.answer(text, Outcome.REPLIED, sources=(said,) if said else (), dropped=dropped))
+        return output
 
     def _further(self, run: Run, live: Answerer) -> Iterator[str]:
         """Other drafts of a reply, whole; none after the visitor has left."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assistant.generation.verification import keep_honest
-from assistant.models.care import SENTENCE as CARE_SENTENCE
+from assistant.models.care import careful_reply
 from assistant.models.prompt_format import NO_TOPICS
 from assistant.models.style import OPEN, Style, Styles
 from assistant.models.tone import Tones
@@ -75,28 +75,20 @@ def best(first: str, text: str, topics: Topics, further: Iterable[str], held: He
 def faults(draft: str, text: str, topics: Topics, held: Held = NOTHING_ELSE) -> Redrafting | None:
     """Why another draft is worth its time; None where this one, as a visitor would see it, will do."""
     kept, _ = keep_honest(draft, text, held.supported, names=True)
-    off_tone, off_style = _off_tone(kept, text, topics) > 0, held.misses(kept) > 0
+    off_tone, off_style = topics.tones.misplaced(kept, text) > 0, held.misses(kept) > 0
     if off_tone or off_style or topics.gap(kept, text) > TOLERATED:
         return Redrafting(topics.missing(kept, text), off_tone, off_style)
     return None
 
 
-def finished(draft: str, text: str, topics: Topics | None, supported: str = "") -> tuple[str, int]:
-    """A draft as it is sent: honest, and with a word of care where the text needs one; and what was removed."""
-    kept, removed = keep_honest(draft, text, supported, names=topics is not None)
-    return (with_care(kept, text, topics) if topics else kept), removed
-
-
-def with_care(reply: str, text: str, topics: Topics) -> str:
-    """The reply, with the project's own word of care where it shows none for a text that needs it."""
-    return f"{reply} {CARE_SENTENCE}".strip() if topics.tones.lacks_care(reply, text) else reply
+def careful(text: str, topics: Topics | None) -> str | None:
+    """The reply to a text that must be answered with care; None where drafts are to be written."""
+    if topics is None or not topics.tones.needs_care(text):
+        return None
+    return careful_reply(text, topics.phrases(text))
 
 
 def _worth(draft: str, text: str, topics: Topics, held: Held) -> tuple[int, float]:
     """No promises, inventions and tones or styles out of place first, then the fit."""
     kept, removed = keep_honest(draft, text, held.supported, names=True)
-    return -removed - _off_tone(kept, text, topics) - held.misses(kept), topics.fit(kept, text)
-
-
-def _off_tone(kept: str, text: str, topics: Topics) -> int:
-    return topics.tones.misplaced(kept, text) + topics.tones.lacks_care(kept, text)
+    return -removed - topics.tones.misplaced(kept, text) - held.misses(kept), topics.fit(kept, text)

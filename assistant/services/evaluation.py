@@ -34,7 +34,7 @@ from assistant.generation.few_shot import Shot, few_shot_messages, on_one_line
 from assistant.generation.prompt import Budget
 from assistant.models.prompt_format import TOPICS_FIELD, fill
 from assistant.models.topics import Topics
-from assistant.services.drafts import FURTHER, TEMPERATURE, best, outline, topics_of, with_care
+from assistant.services.drafts import FURTHER, TEMPERATURE, best, careful, outline, topics_of
 from assistant.services.few_shot import without_topics
 from assistant.services.judged import Outputs, Task
 from assistant.services.residence import LiveAdapter, files_of
@@ -121,13 +121,14 @@ class EvaluationService:
         def one(asked: tuple[str, str]) -> str:
             nonlocal done
             text, prompt = asked
-            request = self._request(card, system, text, prompt)
-            output, _ = complete(self._engine, request)
-            if system.told and card.kind is AdapterKind.EXTRACT:
-                output = on_one_line(output)
-            if system.topics and system.drafts:
-                output = best(output, text, system.topics, self._further(request))
-                output = with_care(output, text, system.topics)
+            output = careful(text, system.topics) if system.drafts else None
+            if output is None:
+                request = self._request(card, system, text, prompt)
+                output, _ = complete(self._engine, request)
+                if system.told and card.kind is AdapterKind.EXTRACT:
+                    output = on_one_line(output)
+                if system.topics and system.drafts:
+                    output = best(output, text, system.topics, self._further(request))
             done += 1
             progress(done, len(prompts))
             return output

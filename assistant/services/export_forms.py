@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from assistant.errors import AdapterError, InputRejected, StorageError
 from assistant.models import gguf_merge
@@ -60,10 +61,9 @@ class Workshop:
     say: Say
 
     @cached_property
-    def uses_dora(self) -> bool:
-        """Whether the adapter is a DoRA, which GGUF adapters cannot be."""
-        config = json.loads((self.version.path / _PEFT_FILES[0]).read_text("utf-8"))
-        return bool(config.get("use_dora"))
+    def _config(self) -> Mapping[str, Any]:
+        config: dict[str, Any] = json.loads((self.version.path / _PEFT_FILES[0]).read_text("utf-8"))
+        return config
 
     @property
     def has_gguf_base(self) -> bool:
@@ -72,7 +72,15 @@ class Workshop:
 
     def refusal(self, form: Form) -> AdapterError | None:
         """Why this adapter cannot have a form; None where it can."""
-        if not self.uses_dora or not (form is Form.GGUF or (form is Form.GGUF_MERGED and self.has_gguf_base)):
+        if self._config.get("alora_invocation_tokens") and form in (Form.MERGED, Form.GGUF_MERGED):
+            return AdapterError(
+                f"{self.version.key} is an activated LoRA: it acts on a part of the prompt only and cannot be merged. "
+                "Export --form peft or --form gguf.",
+                pt=f"{self.version.key} é um LoRA ativado: só age numa parte do prompt e não pode ser fundido ao "
+                "modelo base. Exporte como peft ou gguf.",
+            )
+        gguf_of_adapter = form is Form.GGUF or (form is Form.GGUF_MERGED and self.has_gguf_base)
+        if not (self._config.get("use_dora") and gguf_of_adapter):
             return None
         return AdapterError(
             f"{self.version.key} uses DoRA, and GGUF adapters have no DoRA. Export --form peft or --form merged.",

@@ -30,7 +30,7 @@ from assistant.stores.registry import AdapterRegistry
 from assistant.training.config import LoraSettings, Recipe, TrainingSettings, changed, read_recipe
 from assistant.training.dataset import Example, data_hash, split
 from assistant.training.formats import read_examples
-from assistant.training.job import Report, Sample, Step, TrainingRun, Validation
+from assistant.training.job import Reach, Report, Sample, Step, TrainingRun, Validation
 from assistant.training.outlines import learned_styles, learned_topics, outlined
 from assistant.training.processes import here
 from assistant.training.public_data import locate, not_here, present
@@ -152,7 +152,7 @@ class TrainingService:
         }
         self._open_job(folder, header)
         with (folder / "events.jsonl").open("a", encoding="utf-8", buffering=1) as log:
-            run = TrainingRun(folder, checkpoint, recipe, self._base.target_modules, event_log(log.write, progress))
+            run = self._run(name, (folder, checkpoint, recipe), event_log(log.write, progress))
             control.phase(Phase.TRAINING)
             here().told((folder, dict(overrides or {})))  # the other processes begin
             trained = run.run(data.train, data.validation, self._base.name, control.should_stop)
@@ -175,8 +175,12 @@ class TrainingService:
         folder, overrides = here().told(nothing)
         recipe, data = self.recipe(name, overrides), self.data(name, overrides)
         checkpoint = provision_checkpoint(self._base, self._var / "models", progress)
-        run = TrainingRun(folder, checkpoint, recipe, self._base.target_modules, lambda event: None)
+        run = self._run(name, (folder, checkpoint, recipe), lambda event: None)
         run.run(data.train, data.validation, self._base.name)
+
+    def _run(self, name: str, place: tuple[Path, Path, Recipe], report: Report) -> TrainingRun:
+        ending = self._registry.card(name).template.rpartition("}")[2]  # what stands after the last field
+        return TrainingRun(*place, Reach(self._base.target_modules, ending), report)
 
     def _stage(self, name: str, trained: Path, checkpoint: Path, data: TrainingData) -> Version:
         """A trained PEFT folder, its GGUF twin, and what was learned beside it, in a folder that is no version yet."""

@@ -38,7 +38,9 @@ class Checkpoint:
 def run_key(recipe: Recipe, base_name: str, train: Sequence[Encoded], valid: Sequence[Encoded]) -> str:
     """SHA-256 of all that decides a run: base, settings and every token. A checkpoint belongs to one key."""
     digest = hashlib.sha256()
-    decisive = {"base": base_name, "lora": asdict(recipe.lora), "training": asdict(recipe.training)}
+    later = ("use_alora", "use_qlora")  # fields that older checkpoints do not know: off is as if they were not there
+    lora = {name: value for name, value in asdict(recipe.lora).items() if value or name not in later}
+    decisive = {"base": base_name, "lora": lora, "training": asdict(recipe.training)}
     digest.update(json.dumps(decisive, sort_keys=True).encode())
     for part in (train, valid):
         for item in part:

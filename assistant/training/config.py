@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +34,19 @@ class DataConfig:
 
 @dataclass(frozen=True, slots=True)
 class LoraSettings:
-    """LoRA's own parameters, as PEFT names them. `r` 1-256; scaling is lora_alpha / r."""
+    """LoRA's own parameters, as PEFT names them. `r` 1-256; scaling is lora_alpha / r.
+
+    `use_alora`: an activated LoRA, which acts from the last words of the prompt on; `use_qlora`: the base in NF4
+    while the adapter learns, and the optimizer's state in 8 bits.
+    """
 
     r: int = 8
     lora_alpha: int = 16
     lora_dropout: float = 0.0
     use_rslora: bool = False
     use_dora: bool = False
+    use_alora: bool = False
+    use_qlora: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,11 @@ class Recipe:
     training: TrainingSettings
 
 
+_ONE_KIND = Localized(
+    "use_alora e use_dora não servem juntos; desligue um deles",
+    "use_alora and use_dora do not go together; turn one off",
+)
+
 RANGES: Mapping[str, tuple[float, float]] = {
     "limit": (0, 100_000_000),
     "r": (1, 256),
@@ -108,6 +119,8 @@ def read_recipe(path: Path) -> Recipe:
             Localized("data.source e data.files são obrigatórios", "data.source and data.files must be given")
         )
     lora = _section(raw.get("lora", {}), LoraSettings, faults)
+    if lora.get("use_alora") and lora.get("use_dora"):
+        faults.append(_ONE_KIND)
     training = _section(raw.get("training", {}), TrainingSettings, faults)
     if faults:
         raise ConfigurationError(
@@ -186,6 +199,9 @@ def changed(recipe: Recipe, overrides: Mapping[str, object]) -> Recipe:
             sections[names[name]] |= _section({name: value}, names[name], faults)
         else:
             faults.append(_no_field(name, ["limit", *names]))
+    kinds = asdict(recipe.lora) | sections[LoraSettings]
+    if kinds["use_alora"] and kinds["use_dora"]:
+        faults.append(_ONE_KIND)
     if faults:
         raise ConfigurationError(
             f"These settings cannot be used: {'; '.join(f.en for f in faults)}.",

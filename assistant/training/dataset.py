@@ -62,6 +62,19 @@ def encode(examples: Sequence[Example], tokenizer: Any, max_length: int) -> tupl
     return encoded, len(examples) - len(encoded)
 
 
+def invocation(encoded: Sequence[Encoded], ending: Sequence[int]) -> tuple[int, ...]:
+    """The last tokens of `ending` that every prompt ends with; empty where there are none.
+
+    Its first tokens may be written together with the text before them ("." and a line break are one token in some
+    vocabularies), so only what is the same everywhere counts.
+    """
+    for start in range(len(ending)):
+        wanted = tuple(ending[start:])
+        if all(item.ids[max(0, item.start - len(wanted)) : item.start] == wanted for item in encoded):
+            return wanted
+    return ()
+
+
 def batches(encoded: Sequence[Encoded], batch_tokens: int, seed: int, epoch: int) -> list[list[Encoded]]:
     """Batches of one epoch: similar lengths together, at most `batch_tokens` padded tokens each.
 

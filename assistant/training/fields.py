@@ -45,6 +45,14 @@ FIELDS: Mapping[str, Localized] = MappingProxyType(
             "DoRA: aprende direção e tamanho em separado; mais lento.",
             "DoRA: learns direction and magnitude apart; slower.",
         ),
+        "use_alora": Localized(
+            "LoRA ativado: só age das últimas palavras do prompt em diante; o que o modelo leu antes serve a todos.",
+            "Activated LoRA: acts from the prompt's last words on; what the base read before serves every adapter.",
+        ),
+        "use_qlora": Localized(
+            "QLoRA: o modelo base fica em 4 bits (NF4) durante o treino; menos memória, sobretudo numa placa de vídeo.",
+            "QLoRA: the base stays in 4 bits (NF4) during training; less memory, above all on a GPU.",
+        ),
         "batch_tokens": Localized(
             "Tokens de cada passo. Mais tokens pedem mais memória e dão menos passos.",
             "Tokens of each step. More tokens need more memory and make fewer steps.",

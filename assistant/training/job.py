@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from assistant.errors import DataError, TrainingStopped
+from assistant.errors import ConfigurationError, DataError, TrainingStopped
 from assistant.training import checkpoint as checkpoints
 from assistant.training.checkpoint import Checkpoint
 from assistant.training.config import Recipe, TrainingSettings
 from assistant.training.curve import Curve
-from assistant.training.dataset import Encoded, Example, batches, candidate_vocabulary, encode
-from assistant.training.loop import Loop, load
+from assistant.training.dataset import Encoded, Example, batches, candidate_vocabulary, encode, invocation
+from assistant.training.loop import Loop, load, load_tokenizer
 from assistant.training.processes import here
 
 
@@ -78,6 +78,17 @@ def learning_rate(step: int, steps: int, settings: TrainingSettings) -> float:
     return settings.learning_rate * (0.55 + 0.45 * math.cos(math.pi * progress))
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where an adapter acts: the linear layers by name, and the words that every prompt ends with.
+
+    Only an activated LoRA needs the words: from them on it acts.
+    """
+
+    target_modules: Sequence[str]
+    ending: str = ""
+
+
 class TrainingRun:
     """One run of the loop over a job folder; all processes of a training make it together."""
 
@@ -86,14 +97,14 @@ class TrainingRun:
         folder: Path,
         checkpoint: Path,
         recipe: Recipe,
-        target_modules: Sequence[str],
+        reach: Reach,
         report: Report,
     ) -> None:
         """`checkpoint` is the base model's folder; only the first process reports."""
         self._folder = folder
         self._base = checkpoint
         self._recipe = recipe
-        self._targets = target_modules
+        self._reach = reach
         self._processes = here()
         self._report = report if self._processes.first else _unheard
 
@@ -128,12 +139,15 @@ class TrainingRun:
 
     def _prepare(self, train: Sequence[Example], validation: Sequence[Example], base_name: str) -> _Start:
         settings = self._recipe.training
-        tokenizer, model = load(self._base, self._recipe, self._targets)
+        tokenizer = load_tokenizer(self._base)
         train_set, _ = encode(train, tokenizer, settings.max_length)
         valid_set = encode(validation, tokenizer, settings.max_length)[0] if validation else []
         candidates = candidate_vocabulary([*train_set, *valid_set], tokenizer.eos_token_id)
+        model = load(
+            self._base, self._recipe, self._reach.target_modules, self._invocation(tokenizer, [*train_set, *valid_set])
+        )
         start = _Start(
-            loop=Loop(model, candidates, settings, tokenizer.pad_token_id or 0),
+            loop=Loop(model, candidates, self._recipe, tokenizer.pad_token_id or 0),
             tokenizer=tokenizer,
             train=train_set,
             valid=valid_set,
@@ -147,6 +161,21 @@ class TrainingRun:
             start.loop.restore(saved.tensors)
             start.done, start.curve = saved.step, saved.curve
         return start
+
+    def _invocation(self, tokenizer: Any, encoded: Sequence[Encoded]) -> tuple[int, ...]:
+        if not self._recipe.lora.use_alora:
+            return ()
+        ending = self._reach.ending
+        found = invocation(encoded, tokenizer(ending, add_special_tokens=False)["input_ids"])
+        if not found:
+            raise ConfigurationError(
+                f"use_alora needs a prompt that ends with words of its own; this one ends with {ending!r}. Put "
+                "some, such as a line 'Resposta:', at the end of prompt.template, or turn use_alora off.",
+                pt=f"use_alora precisa de um prompt que termine com palavras próprias; este termina com "
+                f"{ending!r}. Ponha, por exemplo, uma linha 'Resposta:' no fim de prompt.template ou desligue "
+                "use_alora.",
+            )
+        return found
 
     def _plan(self, train: Sequence[Encoded]) -> list[list[Encoded]]:
         settings = self._recipe.training

@@ -12,17 +12,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assistant.engines.weights import load_options
 from assistant.errors import DataError
 from assistant.training import lora
-from assistant.training.config import Recipe, TrainingSettings
+from assistant.training.config import Recipe
 from assistant.training.dataset import Encoded, batches
 from assistant.training.objective import CandidateHead, batch_loss
+from assistant.training.optimizer import Optimizer
 from assistant.training.processes import here
 
 if TYPE_CHECKING:
     import torch
 
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # AdamW's state of one parameter
 _TRIM_EVERY = 20  # steps
 SAMPLE_TOKENS = 40  # of a sample output; a look must stay cheap beside its validation loss
 
@@ -37,18 +38,49 @@ def threads() -> int:
     return max(1, (cores if cores <= 2 else cores - 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
-def load(checkpoint: Path, recipe: Recipe, target_modules: Sequence[str]) -> tuple[Any, Any]:
-    """Tokenizer and model with a fresh adapter, seeded; the base in bf16."""
+def load_tokenizer(checkpoint: Path) -> Any:
+    """The tokenizer of a checkpoint."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(str(checkpoint))
+
+
+def load(checkpoint: Path, recipe: Recipe, target_modules: Sequence[str], invocation: Sequence[int] = ()) -> Any:
+    """The model with a fresh adapter, seeded, on the GPU where there is one; the base in bf16, for QLoRA in NF4.
+
+    `invocation` are the token ids from which on an activated LoRA acts.
+    """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     torch.manual_seed(recipe.training.seed)
     torch.set_num_threads(threads())  # the command line gives OpenMP one
-    tokenizer = AutoTokenizer.from_pretrained(str(checkpoint))
-    base = AutoModelForCausalLM.from_pretrained(
-        str(checkpoint), dtype=torch.bfloat16, use_safetensors=True, attn_implementation="sdpa"
-    )
-    return tokenizer, lora.attach(base, recipe.lora, target_modules)
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # each process of a launch has its own
+    options = load_options("nf4" if recipe.lora.use_qlora else "bf16")
+    base = AutoModelForCausalLM.from_pretrained(str(checkpoint), attn_implementation="sdpa", **options)
+    if recipe.lora.use_qlora:
+        _keep_gradients(base)
+        if base.device.type == "cuda":
+            spare_memory(base)
+    return lora.attach(base, recipe.lora, target_modules, invocation)
+
+
+def spare_memory(base: Any) -> None:
+    """Have activations computed again on the way back: of QLoRA on a GPU, where memory is what is short."""
+    base.activation_checkpointing_enable({"use_reentrant": False})
+    base.enable_input_require_grads()
+
+
+def _keep_gradients(base: Any) -> None:
+    """Have bitsandbytes leave 4-bit weights on the CPU as they are.
+
+    At the first look at a loss it would repack them for inference, and its product of repacked weights has no gradient:
+    from then on only the last layers would learn.
+    """
+    for module in base.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def _trim() -> None:
@@ -65,32 +97,25 @@ def _trim() -> None:
 class Loop:
     """One model in training. The best weights are kept beside the current ones."""
 
-    def __init__(self, model: Any, candidates: Sequence[int], settings: TrainingSettings, pad: int) -> None:
+    def __init__(self, model: Any, candidates: Sequence[int], recipe: Recipe, pad: int) -> None:
         """`candidates` are the token ids the loss works over."""
-        import torch
-
-        self._model, self._base, self._settings, self._pad = model, model.get_base_model(), settings, pad
+        self._model, self._base, self._settings, self._pad = model, model.get_base_model(), recipe.training, pad
         self._head = CandidateHead(self._base, candidates)
         self._processes = here()
         self._named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
         self._parameters = [p for _, p in self._named]
         self._best: dict[str, torch.Tensor] = {}
         self._steps = 0
-        self._optimizer = torch.optim.AdamW(
-            self._parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
+        self._optimizer = Optimizer(self._named, recipe.training, eight_bit=recipe.lora.use_qlora)
 
     def step(self, batch: Sequence[Encoded], rate: float) -> float:
         """One optimizer step of all processes; returns the mean loss in nats per labelled token."""
         import torch
 
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
         self._model.train()
         loss = self._gradients(self._processes.share(batch), sum(item.labels for item in batch))
         torch.nn.utils.clip_grad_norm_(self._parameters, self._settings.max_grad_norm)
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
+        self._optimizer.step(rate)
         self._steps += 1
         if self._steps % _TRIM_EVERY == 0:
             _trim()
@@ -102,7 +127,7 @@ class Loop:
 
         loss = torch.zeros((), device=self._base.device)
         if share:
-            with torch.autocast(self._base.device.type, dtype=torch.bfloat16):
+            with torch.autocast(self._base.device.type, dtype=torch.bfloat16), lora.invoked(self._model, share):
                 total, _ = batch_loss(self._base, self._head, share, self._pad)
             loss = total / labels
             loss.backward()  # type: ignore[no-untyped-call]  # torch has no type for it
@@ -122,7 +147,8 @@ class Loop:
         sums = torch.zeros(2, dtype=torch.float64)  # loss, labels
         with torch.no_grad(), torch.autocast(self._base.device.type, dtype=torch.bfloat16):
             for batch in self._processes.share(batches(encoded, self._settings.batch_tokens, 0, 0)):
-                loss, labels = batch_loss(self._base, self._head, batch, self._pad)
+                with lora.invoked(self._model, batch):
+                    loss, labels = batch_loss(self._base, self._head, batch, self._pad)
                 sums += torch.tensor([float(loss), labels], dtype=torch.float64)
         self._processes.add([sums])
         return float(sums[0] / sums[1])
@@ -141,7 +167,7 @@ class Loop:
         )
         device = self._base.device
         with torch.no_grad(), torch.autocast(device.type, dtype=torch.bfloat16):
-            out = self._base.generate(
+            out = self._model.generate(
                 input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=config
             )
         rows: list[list[int]] = out[:, longest:].tolist()
@@ -167,11 +193,10 @@ class Loop:
         import torch
 
         tensors: dict[str, torch.Tensor] = {"rng": torch.get_rng_state()}
-        for name, parameter in self._named:
-            tensors[f"p/{name}"] = parameter.detach()
-            for key, value in self._optimizer.state[parameter].items():
-                tensors[f"{key}/{name}"] = value
-        return tensors | {f"best/{name}": tensor for name, tensor in self._best.items()}
+        if self._on_gpu:
+            tensors["rng_gpu"] = torch.cuda.get_rng_state()
+        tensors |= {f"p/{name}": parameter.detach() for name, parameter in self._named}
+        return tensors | self._optimizer.state() | {f"best/{name}": tensor for name, tensor in self._best.items()}
 
     def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Go back to a state; raises `DataError` when it is not one of this model."""
@@ -181,18 +206,27 @@ class Loop:
         with torch.no_grad():
             for name, parameter in self._named:
                 parameter.copy_(tensors[f"p/{name}"])
-                self._optimizer.state[parameter] = {key: tensors[f"{key}/{name}"].clone() for key in _MOMENTS}
+        self._optimizer.restore(tensors)
         names = [name for name, _ in self._named]
         self._best = {name: tensors[f"best/{name}"].clone() for name in names if f"best/{name}" in tensors}
         torch.set_rng_state(tensors["rng"])
+        if self._on_gpu:
+            torch.cuda.set_rng_state(tensors["rng_gpu"])
+
+    @property
+    def _on_gpu(self) -> bool:
+        return bool(self._base.device.type == "cuda")
 
     def _check(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        shapes = {f"{key}/{name}": p.shape for name, p in self._named for key in ("p", "exp_avg", "exp_avg_sq")}
-        needed = {*shapes, "rng", *(f"step/{name}" for name, _ in self._named)}
-        best = {f"best/{name}": p.shape for name, p in self._named}
+        shapes = {f"p/{name}": tuple(p.shape) for name, p in self._named} | self._optimizer.shapes()
+        needed = {*shapes, "rng", *(["rng_gpu"] if self._on_gpu else [])}
+        needed |= self._optimizer.further() & set(tensors)
+        best = {f"best/{name}": tuple(p.shape) for name, p in self._named}
         present = needed | set(best) if set(best) & set(tensors) else needed
         wrong = present ^ set(tensors)
-        wrong |= {name for name, shape in (shapes | best).items() if name in tensors and tensors[name].shape != shape}
+        wrong |= {
+            name for name, shape in (shapes | best).items() if name in tensors and tuple(tensors[name].shape) != shape
+        }
         if wrong:
             raise DataError(
                 f"The checkpoint does not fit this model: {min(wrong)} is missing, foreign or of another shape. Remove "

@@ -7,15 +7,21 @@ W x + (lora_alpha / r) B A x (Hu et al. 2021). Refuses to know the training loop
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from assistant.errors import AdapterBroken, StorageError
 from assistant.training.config import LoraSettings
+from assistant.training.dataset import Encoded
 
 
-def attach(model: Any, settings: LoraSettings, target_modules: Sequence[str]) -> Any:
-    """The model with a fresh trainable adapter; LoRA parameters in fp32, the base frozen."""
+def attach(model: Any, settings: LoraSettings, target_modules: Sequence[str], invocation: Sequence[int] = ()) -> Any:
+    """The model with a fresh trainable adapter; LoRA parameters in fp32, the base frozen.
+
+    `invocation` are the token ids from which on an activated LoRA acts (Greenewald et al. 2025): before them the base
+    reads alone, so that what it read can be kept for every adapter.
+    """
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(
@@ -24,13 +30,28 @@ def attach(model: Any, settings: LoraSettings, target_modules: Sequence[str]) ->
         lora_dropout=settings.lora_dropout,
         use_rslora=settings.use_rslora,
         use_dora=settings.use_dora,
+        alora_invocation_tokens=list(invocation) if settings.use_alora else None,
         target_modules=list(target_modules),
         task_type="CAUSAL_LM",
     )
     adapted = get_peft_model(model, config)
-    if not settings.use_dora:
+    if not (settings.use_dora or settings.use_alora):
         _fuse(adapted)
     return adapted
+
+
+def invoked(model: Any, batch: Sequence[Encoded]) -> AbstractContextManager[None]:
+    """Have the layers of an activated LoRA act from the last words of each prompt on; nothing for other adapters.
+
+    PEFT's own forward would do so by looking for these words; the loop calls the decoder inside it.
+    """
+    words = model.peft_config["default"].alora_invocation_tokens
+    if not words:
+        return nullcontext()
+    longest = max(len(item.ids) for item in batch)
+    offsets = [longest - item.start + len(words) for item in batch]  # as PEFT counts: from the end, padding included
+    hooks: AbstractContextManager[None] = model.base_model._enable_peft_forward_hooks(alora_offsets=offsets)
+    return hooks
 
 
 def _fuse(model: Any) -> None:

@@ -56,7 +56,7 @@ def _merged(checkpoint: Path, adapter: Path) -> Any:
             warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
             # safe_merge refuses weights that are not finite
             return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload(safe_merge=True)
-    except (RuntimeError, ValueError, KeyError, TypeError, OSError) as error:
+    except (RuntimeError, ValueError, KeyError, TypeError, OSError) as error:  # NotImplementedError: activated LoRA
         raise _unmergeable(adapter, str(error)) from error
 
 

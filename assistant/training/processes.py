@@ -46,7 +46,7 @@ class Processes:
             return
         import torch
 
-        flat = torch.cat([tensor.flatten() for tensor in tensors])
+        flat = torch.cat([tensor.flatten().cpu() for tensor in tensors])  # gloo, whatever the model runs on
         with _talking():
             torch.distributed.all_reduce(flat)
         at = 0

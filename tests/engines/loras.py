@@ -75,6 +75,9 @@ def write_gguf(folder: Path) -> Path:
     writer.add_type("adapter")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", config["lora_alpha"])
+    if invocation := config.get("alora_invocation_tokens"):
+        kinds = gguf.GGUFValueType.ARRAY, gguf.GGUFValueType.UINT32
+        writer.add_key_value("adapter.alora.invocation_tokens", invocation[1:], *kinds)  # see models/gguf_export.py
     for name, tensor in load_file(folder / "adapter_model.safetensors").items():
         layer, module, side = _parts(name)
         writer.add_tensor(f"blk.{layer}.{GGUF_NAMES[module]}.weight.lora_{side}", tensor.astype(np.float16))

@@ -3,7 +3,7 @@
 import pytest
 
 from assistant.generation.verification import keep_honest
-from assistant.models.care import SENTENCE, needs_care
+from assistant.models.care import careful_reply, needs_care
 from assistant.models.names import PLACES, invented_names
 from assistant.models.tone import CARE, Tones, has_tone
 
@@ -30,8 +30,7 @@ LEARNED = Tones({CARE: -3.0, "desculpas": 1.0}, {CARE: {}, "desculpas": {}})
 def test_health_and_law_need_care_even_where_the_tone_is_not_foretold(text):
     assert needs_care(text)
     assert LEARNED.wanted(text)[0] == CARE
-    assert LEARNED.lacks_care("Pedimos desculpas.", text)
-    assert not LEARNED.lacks_care(f"Pedimos desculpas. {SENTENCE}", text)
+    assert LEARNED.needs_care(text)
 
 
 @pytest.mark.parametrize(
@@ -52,17 +51,26 @@ def test_other_complaints_and_praise_need_none(text):
 
 def test_plain_praise_that_tells_of_an_allergy_is_thanked_for():
     learned = Tones({CARE: -3.0, "agradecimento": 1.0}, {CARE: {}, "agradecimento": {}})
-    assert learned.wanted("Lembraram da minha alergia, que cuidado lindo!") == ("agradecimento",)
+    praise = "Lembraram da minha alergia, que cuidado lindo!"
+    assert needs_care(praise) and not learned.needs_care(praise)
+    assert learned.wanted(praise) == ("agradecimento",)
 
 
 def test_a_version_that_learned_no_care_is_asked_for_none():
     assert Tones({}, {}).wanted("Vou processar vocês!") == ()
-    assert not Tones({}, {}).lacks_care("Desculpe.", "Vou processar vocês!")
+    assert not Tones({}, {}).needs_care("Vou processar vocês!")
 
 
-def test_the_projects_own_sentence_cares_and_promises_nothing():
-    assert has_tone(CARE, SENTENCE)
-    assert keep_honest(SENTENCE, "Passei mal.", names=True) == (SENTENCE, 0)
+def test_the_careful_reply_repeats_what_was_told_and_promises_nothing():
+    sick, threat = "Passei mal com o frango.", "A conta veio errada. Vou ao Procon!"
+    both = careful_reply(f"{sick} {threat}", ["frango", "A conta veio errada"])
+    assert "seriedade: frango; A conta veio errada." in both
+    assert "médico" in both and "direito" in both
+    assert "direito" not in careful_reply(sick, []) and "médico" not in careful_reply(threat, [])
+    for text in (sick, threat):
+        reply = careful_reply(text, ["frango"])
+        assert has_tone(CARE, reply)
+        assert keep_honest(reply, f"{text} frango", names=True) == (reply, 0)
 
 
 def test_a_name_that_nobody_gave_is_removed_and_a_place_is_not():

@@ -71,6 +71,18 @@ def test_an_rslora_keeps_its_scale(adapter: Path, tmp_path: Path) -> None:
         export_adapter_gguf(adapter, tmp_path / "config", tmp_path / "other.gguf")
 
 
+def test_an_activated_lora_is_told_to_llama_cpp_without_its_first_token(adapter: Path, tmp_path: Path) -> None:
+    path = adapter / "adapter_config.json"
+    fields = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps(fields | {"alora_invocation_tokens": [52, 28, 9]}), "utf-8")
+    export_adapter_gguf(adapter, tmp_path / "config", tmp_path / "adapter.gguf")
+    told = gguf.GGUFReader(tmp_path / "adapter.gguf").get_field("adapter.alora.invocation_tokens").contents()
+    assert list(told) == [28, 9], "tests/engines/test_activated.py shows that it then acts where PEFT's does"
+    path.write_text(json.dumps(fields | {"alora_invocation_tokens": [52]}), "utf-8")
+    with pytest.raises(AdapterBroken, match="one invocation token"):
+        export_adapter_gguf(adapter, tmp_path / "config", tmp_path / "other.gguf")
+
+
 def test_a_converter_that_hangs_a_disk_that_refuses_and_none_at_all(
     adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ PAIRS = [
     ("Que demora! Pedi uma sopa e esperei muito.", "Desculpe pela demora com a sopa."),
     ("O atendimento demorou demais. Pedi a conta duas vezes.", "Lamentamos a demora no atendimento e na conta."),
     ("Pedi peixe frito. Nojo de lugar!", "Desculpe pelo peixe frito que recebeu."),
+    ("Fomos domingo passado, cinco amigos, sem reserva nenhuma.", "Obrigado pela visita."),
 ]
 
 
@@ -69,3 +70,14 @@ def test_no_pairs_and_no_words_give_no_expectations():
     nothing = Topics.learn([])
     assert nothing.missing("", "Frango frio") == ()
     assert nothing.fit("", "") == 1.0
+
+
+def test_phrases_are_the_texts_own_words_with_the_short_ones_between():
+    topics = Topics({"caco": 0.9, "vidro": 0.9, "salad": 0.9, "demor": 0.9}, 0.1, {}, 0.1)
+    told = "Havia um caco de vidro na salada, e que demora! Guardei o vidro. DEMORA."
+    assert topics.phrases(told) == ("caco de vidro na salada", "demora")
+    assert topics.phrases("SALADA com vidro picado muito bem picado demora") == ("SALADA com vidro", "demora")
+    assert topics.phrases("Nada disso.") == ()
+    assert topics.phrases("Demora! Caco! Salada de vidro.") == ("Demora", "Caco", "Salada de vidro")
+    topics = Topics(dict.fromkeys(("caco", "vidro", "salad", "demor", "prato"), 0.9), 0.1, {}, 0.1)
+    assert topics.phrases("Demora! Caco! Prato! Salada de vidro.") == ("Demora", "Caco", "Salada de vidro")

@@ -9,12 +9,11 @@ import pytest
 from assistant.bootstrap import build
 from assistant.engines.scripted import ScriptedEngine
 from assistant.errors import AdapterBroken
-from assistant.models.care import SENTENCE
 from assistant.models.style import Manner, Style, Styles
 from assistant.models.tone import Tones
 from assistant.models.topics import Topics
 from assistant.services.chat import ChatOptions, ChatService
-from assistant.services.drafts import FURTHER, TEMPERATURE, Held, best, faults, finished, keep_topics, topics_of
+from assistant.services.drafts import FURTHER, TEMPERATURE, Held, best, careful, faults, keep_topics, topics_of
 from assistant.services.evaluation import EvaluationService, System
 from assistant.services.request import AskRequest
 from assistant.services.tasks import read_task
@@ -77,16 +76,15 @@ def test_a_draft_of_the_wrong_style_loses_to_one_that_takes_up_less():
     assert best(warm, REVIEW, TOPICS, iter([formal])) == warm
 
 
-def test_a_text_that_needs_care_gets_it_from_a_draft_or_from_the_project():
-    sick = "Passei mal com o frango."
+def test_a_text_that_needs_care_is_answered_in_the_projects_own_words():
+    sick = "Passei mal com o frango, e a demora foi enorme."
     topics = replace(TOPICS, tones=Tones({"cuidado": -4.0}, {"cuidado": {}}))
-    caring = "Desculpe pelo frango; vamos apurar."
-    assert topics.outline(sick) == "cuidado: frango"
-    assert best("Desculpe pelo frango.", sick, topics, iter([caring])) == caring
-    assert faults("Desculpe pelo frango.", sick, topics) == Redrafting((), off_tone=True)
-    assert finished("Desculpe pelo frango.", sick, topics) == (f"Desculpe pelo frango. {SENTENCE}", 0)
-    assert finished(caring, sick, topics) == (caring, 0)
-    assert finished("Desculpe pelo frango.", sick, None) == ("Desculpe pelo frango.", 0)
+    assert topics.outline(sick) == "cuidado: frango, demora"
+    reply = careful(sick, topics)
+    assert "seriedade: frango; demora." in reply and "gerência" in reply
+    assert careful(REVIEW, topics) is None
+    assert careful(sick, TOPICS) is None, "a version whose pairs show no care writes its drafts"
+    assert careful(sick, None) is None
 
 
 def test_what_was_counted_is_kept_with_the_version(tmp_path):

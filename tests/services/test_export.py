@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import AutoTokenizer
 
 from assistant.engines.base import AdapterFiles, Engine
 from assistant.engines.llama_cpp import LlamaCppEngine
@@ -116,6 +117,8 @@ def make_house(tmp_path: Path, tiny_checkpoint: Path) -> Callable[..., House]:
         models = tmp_path / "var" / "models"
         models.mkdir(parents=True)
         adapter = write_lora(tmp_path / "trained", tiny_checkpoint, 1, strength)
+        config = adapter / "adapter_config.json"
+        config.write_text(json.dumps(json.loads(config.read_text("utf-8")) | adapter_config), "utf-8")
         if gguf_base:
             base = catalog.find(str(write_tiny_gguf(tiny_checkpoint, tmp_path / "tiny.gguf")))
             shutil.copytree(tiny_checkpoint, models / f"{base.name}-bf16")
@@ -123,9 +126,6 @@ def make_house(tmp_path: Path, tiny_checkpoint: Path) -> Callable[..., House]:
             write_gguf(adapter)
         else:
             base = catalog.find(str(tiny_checkpoint))
-        if adapter_config:
-            config = adapter / "adapter_config.json"
-            config.write_text(json.dumps(json.loads(config.read_text("utf-8")) | adapter_config), "utf-8")
         house = House(tmp_path, replace(base, licence="Own Terms", notice="Keep <this>."), Engines(llama, transformers))
         house.publish(adapter)
         return house
@@ -295,6 +295,20 @@ def test_a_dora_adapter_has_no_gguf_and_says_what_it_has(make_house: Callable[..
             house.export(form)
         assert "merged" in caught.value.text("pt")
     assert house.left() == []
+
+
+def test_an_activated_lora_is_exported_apart_and_never_merged(
+    make_house: Callable[..., House], tiny_checkpoint: Path
+) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(str(tiny_checkpoint))
+    house = make_house(alora_invocation_tokens=tokenizer("R:", add_special_tokens=False)["input_ids"])
+    record = house.export("gguf")
+    assert set(record["forms"]) == {"peft", "gguf"}
+    for form in ("merged", "gguf-merged"):
+        with pytest.raises(AdapterError, match="activated LoRA") as caught:
+            house.export(form, "outra")
+        assert "gguf" in caught.value.text("pt")
+    assert house.left() == ["saída"]
 
 
 def test_a_base_that_the_converter_does_not_know_is_told_with_its_words(make_house: Callable[..., House]) -> None:

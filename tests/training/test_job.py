@@ -24,12 +24,15 @@ from assistant.training.config import (
 from assistant.training.curve import Curve
 from assistant.training.dataset import Example
 from assistant.training.fields import FIELDS, PRESETS, overrides
-from assistant.training.job import Sample, Step, TrainingRun, Validation, learning_rate, never
+from assistant.training.job import Reach, Sample, Step, TrainingRun, Validation, learning_rate, never
 
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+ENDING = " Resposta:"
 WORDS = [f"palavra{i}" for i in range(40)]
-EXAMPLES = [Example(f"{WORDS[i]} {WORDS[(3 * i) % 40]}", f" {WORDS[(i + 1) % 40]}") for i in range(32)]
-UNSEEN = [Example(f"{WORDS[i]} outra coisa", " 0123456789 ÇÇÇÇ") for i in range(8)]  # learning EXAMPLES makes it worse
+EXAMPLES = [Example(f"{WORDS[i]} {WORDS[(3 * i) % 40]}{ENDING}", f" {WORDS[(i + 1) % 40]}") for i in range(32)]
+UNSEEN = [
+    Example(f"{WORDS[i]} outra coisa{ENDING}", " 0123456789 ÇÇÇÇ") for i in range(8)
+]  # learning EXAMPLES makes it worse
 SETTINGS = TrainingSettings(
     epochs=3, learning_rate=0.02, batch_tokens=128, max_length=64, checkpoint_every=4, evaluate_every=10
 )
@@ -59,7 +62,7 @@ def train(checkpoint, folder, recipe=RECIPE, kill_at=0, examples=EXAMPLES, valid
         if isinstance(event, Step) and event.step == kill_at:
             raise Killed
 
-    run = TrainingRun(folder, checkpoint, recipe, TARGETS, report)
+    run = TrainingRun(folder, checkpoint, recipe, Reach(TARGETS, ENDING), report)
     return run.run(examples, validation, "tiny", should_stop), events
 
 
@@ -106,11 +109,13 @@ def test_the_fused_forward_is_pefts_own(tiny_checkpoint, kind):
         assert (fused_gradients[name] - gradient).norm() <= share * gradient.norm(), name
 
 
-def test_a_killed_run_goes_on_to_the_very_same_weights(tiny_checkpoint, tmp_path):
-    whole, _ = train(tiny_checkpoint, tmp_path / "whole")
+@pytest.mark.parametrize("kind", ["", "use_rslora", "use_dora", "use_alora", "use_qlora"])
+def test_a_killed_run_goes_on_to_the_very_same_weights(tiny_checkpoint, tmp_path, kind):
+    recipe = changed(RECIPE, {kind: True} if kind else {})
+    whole, _ = train(tiny_checkpoint, tmp_path / "whole", recipe)
     with pytest.raises(Killed):
-        train(tiny_checkpoint, tmp_path / "killed", kill_at=7)
-    resumed, events = train(tiny_checkpoint, tmp_path / "killed")
+        train(tiny_checkpoint, tmp_path / "killed", recipe, kill_at=7)
+    resumed, events = train(tiny_checkpoint, tmp_path / "killed", recipe)
     assert events[0].step == 5, "the last checkpoint was written after step 4"
     assert weights(resumed) == weights(whole)
 
@@ -303,7 +308,7 @@ def test_every_field_of_a_recipe_has_its_meaning_and_range():
     names = {"limit", *(f.name for f in fields(LoraSettings)), *(f.name for f in fields(TrainingSettings))}
     assert set(FIELDS) == names
     assert all(meaning.pt and meaning.en for meaning in FIELDS.values())
-    assert names - {"use_rslora", "use_dora"} == set(RANGES)
+    assert names - {"use_rslora", "use_dora", "use_alora", "use_qlora"} == set(RANGES)
 
 
 def test_presets_stay_within_the_ranges_and_balanced_is_the_recipe(registry):
