@@ -72,6 +72,10 @@ _RUN = re.compile(
     r"(?:[\s,;]|§+\s*\d+[ºª°o]?(?:-[A-Z]\b)?|par[áa]grafo(?:\s+[úu]nico|\s+\d+[ºª°o]?)|caput|incisos?|inc\.|al[íi]neas?|[IVXLC]+\b(?:-[A-Z])?|"
     r"\be\b|(?<=inciso )[ivxlc]+\b|[\"“'][a-z][\"”']|\b[a-z]\b\)?)*"
 )
+# "os limites de que trata o art. 52 da Constituição": asked about is something else
+_MENTIONED = re.compile(
+    r"\b(?:de que trata|nos termos d|previst|disposto n|se refere|observad|ressalvad|com base n)", re.IGNORECASE
+)
 _ACRONYMS = frozenset(short for _, short in _SHORT) | {"CF"}
 
 
@@ -92,7 +96,7 @@ def reference(question: str) -> Reference | None:
         run = _RUN.match(question, cited.end())
         assert run is not None  # it may be empty
         name = _beginning(question[run.end() :]) or _ending(question[: cited.start()])
-        if name:
+        if name and not _MENTIONED.search(question[max(cited.start() - 60, 0) : cited.start()]):
             label = article_label(cited["number"], (cited["suffix"] or "").upper())
             return Reference(f"{name}, art. {label}", tuple(_path(run[0])))
     return None

@@ -18,7 +18,7 @@ from assistant.retrieval.freshness import is_outdated
 from assistant.retrieval.law import paths_in
 from assistant.retrieval.law_names import reference
 from assistant.retrieval.question_dates import Moment, moment_of, undated
-from assistant.retrieval.versions import Shelf, Versions, held, of_the_time, stands_for
+from assistant.retrieval.versions import Shelf, Versions, held, is_later, of_the_time, stands_for
 from assistant.stores.passages import PassageStore
 from assistant.stores.rows import StoredChunk
 from assistant.types import Passage, Turn
@@ -115,7 +115,11 @@ class Retriever:
         unknown = [chunk.chunk_id for chunk, _ in chosen if chunk.chunk_id not in found]
         cosines = self._store.cosines(query.vector, unknown) if unknown else {}
         ranks = {c: replace(_NOWHERE, cosine=cosines[c]) for c in unknown} | found
-        return tuple(self._passage(c, replace(ranks[c.chunk_id], fused=found[lead].fused)) for c, lead in chosen)
+        scored, best = [], 1.0
+        for chunk, lead in chosen:
+            best = min(best, found[lead].fused)  # what comes later for its date counts no more than what is before it
+            scored.append(self._passage(chunk, replace(ranks[chunk.chunk_id], fused=best)))
+        return tuple(scored)
 
     def moment(self, question: str, history: Sequence[Turn] = ()) -> Moment | None:
         """The past time that a question asks about, with the one before it where it leans on that; None is now."""
@@ -132,20 +136,25 @@ class Retriever:
         return tuple(self._passage(c, _NOWHERE) for c in older)
 
     def _in_force(self, query: _Query, chunks: Sequence[StoredChunk], k: int) -> list[tuple[StoredChunk, str]]:
-        """The first k chunks as they were in force, and the id of the found chunk that each stands for."""
+        """The first k chunks as they were in force, and the id of the found chunk that each stands for.
+
+        Provisions that there were not yet at the time asked about come after all others.
+        """
         versions, moment = Versions(self._shelf, chunks), query.moment
         chosen: list[tuple[StoredChunk, str]] = []
+        later: list[tuple[StoredChunk, str]] = []
         for chunk in chunks:
             current = versions.in_force(chunk, moment, query.text)
             both = [current]
             if current is not chunk and not stands_for(current, chunk, query.text):
                 both += [chunk] if moment is None or moment.covers(chunk.as_of) else []
+            place = later if moment and is_later(current, moment) else chosen
             for one in both:
-                if len(chosen) < k and not any(_repeats(one, kept) for kept, _ in chosen):
-                    chosen.append((one, chunk.chunk_id))
+                if len(chosen) < k and not any(_repeats(one, kept) for kept, _ in place):
+                    place.append((one, chunk.chunk_id))
             if len(chosen) >= k:
                 break
-        return chosen
+        return [*chosen, *later][:k]
 
     def _cite(self, query: _Query, found: dict[str, _Found]) -> bool:
         """Put the article that a question cites before all other chunks of `found`; False where none is cited."""

@@ -145,6 +145,11 @@ def of_the_time(chunks: Sequence[StoredChunk], moment: Moment | None) -> list[St
     return kept
 
 
+def is_later(chunk: StoredChunk, moment: Moment) -> bool:
+    """Whether a provision comes from a text of after the time asked about."""
+    return bool(moment.until and chunk.as_of and cited_article(chunk.heading)) and not moment.covers(chunk.as_of)
+
+
 def stands_for(newer: StoredChunk, older: StoredChunk, question: str) -> bool:
     """Whether a list needs only the one of two versions: a provision, or wording that differs in little."""
     return bool(cited_article(newer.heading)) or is_reworded(newer, older, question)

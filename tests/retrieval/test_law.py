@@ -207,6 +207,7 @@ def test_articles_are_ordinal_up_to_nine(number, label):
         ("Qual é o prazo do art. 18 do Código de Defesa do Consumidor?", Reference("CDC, art. 18")),
         ('O que dizia o art. 105, III, "b", da Constituição?', Reference("CF, art. 105", ("III", '"b"'))),
         ("O que a Constituição diz sobre a saúde, nos termos do art. 195, com recursos?", None),
+        ("Quais são os limites de que tratam os incisos VI e VII do art. 52 da Constituição?", None),
         ("art. 3º da Constituição do Estado de São Paulo", None),
         ("O que diz o art. 49?", None),
         ("Qual é o prazo de arrependimento no CDC?", None),

@@ -23,6 +23,7 @@ Art. 2º O leitor pode levar até {books} livros por vez para casa.
 
 Art. 3º É vedado comer e beber nas salas de leitura.
 """
+NEWEST = "\nArt. 4º É obrigatório o silêncio absoluto nas salas de leitura.\n"
 VERSIONS = {
     "1995-03-01": {"hours": "8 às 17 horas", "books": "dois", "days": "sete", "fine": "dez centavos"},
     "2004-06-15": {"hours": "8 às 20 horas", "books": "três", "days": "quinze", "fine": "dez centavos"},
@@ -51,7 +52,7 @@ def retriever(tmp_path_factory, embedder):
     service.create("biblioteca", "Biblioteca")
     service.create("predio", "Prédio")
     for as_of, words in VERSIONS.items():
-        text = LAW.format(**words)
+        text = LAW.format(**words) + (NEWEST if as_of == max(VERSIONS) else "")
         service.add_document("biblioteca", f"regimento-{as_of}.md", text.encode())
     for name, text in NOTES.items():
         service.add_document("predio", name, text.encode())
@@ -93,6 +94,14 @@ def test_a_dated_question_finds_the_version_of_its_time(ask, question, as_of):
 
 def test_a_date_before_the_first_version_keeps_what_there_is(ask):
     assert ask("Em 1980, qual era o prazo de devolução de um livro?", corpora=["biblioteca"])
+
+
+def test_a_provision_that_there_was_not_yet_comes_after_those_that_there_were(ask):
+    question = "Em 2010, era obrigatório o silêncio absoluto nas salas de leitura?"
+    found = [(p.heading.rpartition(", ")[2], p.as_of) for p in ask(question, corpora=["biblioteca"], k=5)]
+    assert found[-1] == ("art. 4º", "2019-02-10")
+    assert {as_of for _, as_of in found[:-1]} == {"2004-06-15"}
+    assert ask("É obrigatório o silêncio absoluto?", corpora=["biblioteca"])[0].heading.endswith("art. 4º")
 
 
 def test_a_follow_up_keeps_the_time_of_the_question_before(ask):
