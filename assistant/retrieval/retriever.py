@@ -190,9 +190,9 @@ class Retriever:
             return 0.0
         cosine = max(p.score for p in passages)
         text = standalone(question, history)
-        # a text that was in force in 1998 need not say 1998
-        asked = text if self.moment(question, history) is None else undated(text)
-        return _logistic(cosine, self._coverage(asked, passages))
+        # a text that was in force in 1998 need not say 1998, though a note may
+        asked = {text} if self.moment(question, history) is None else {text, undated(text)}
+        return _logistic(cosine, max(self._coverage(words, passages) for words in asked))
 
     def is_relevant(
         self,
