@@ -54,7 +54,7 @@ def readable_answer(record: dict[str, Any]) -> str:
     lines = [record["answer"], f"({record['outcome']}, {who})"]
     for source in record["sources"]:
         quote = f" «{source['quote']}»" if source["quote"] else ""
-        lines.append(f"[{source['marker']}] {source['corpus']}/{source['document']} {source['as_of'] or ''}{quote}")
+        lines.append(f"[{source['marker']}] {source['corpus']}/{source['document']} {_dated(source)}{quote}")
     return "\n".join(lines)
 
 
@@ -65,9 +65,12 @@ def readable_route(record: dict[str, Any]) -> str:
 
 def readable_passages(rows: Iterable[dict[str, Any]]) -> str:
     """Passages with where they are from, their date and score."""
-    return "\n\n".join(
-        f"{r['corpus']}/{r['document']} ({r['as_of'] or 'no date'}) {r['score']:.3f}\n{r['text']}" for r in rows
-    )
+    return "\n\n".join(f"{r['corpus']}/{r['document']} ({_dated(r)}) {r['score']:.3f}\n{r['text']}" for r in rows)
+
+
+def _dated(record: dict[str, Any]) -> str:
+    """The date of a source, and whether it may be out of date."""
+    return f"{record['as_of'] or 'no date'}{', possibly out of date' if record['outdated'] else ''}"
 
 
 _SYSTEMS = {

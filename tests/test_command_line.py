@@ -44,6 +44,7 @@ def test_ask_prints_one_object_with_every_promised_field(indexed_home):
         "document",
         "page",
         "as_of",
+        "outdated",
         "score",
         "quote",
         "text",
@@ -67,7 +68,7 @@ def test_retrieve_prints_dated_passages_of_the_corpus(indexed_home):
     done = run(indexed_home, "retrieve", "--corpus", "sistema-solar", "-k", "2", "--json", "luas de Saturno")
     rows = json.loads(done.stdout)
     assert len(rows) == 2
-    assert list(rows[0]) == ["corpus", "document", "page", "as_of", "score", "text"]
+    assert list(rows[0]) == ["corpus", "document", "page", "as_of", "outdated", "score", "text"]
     assert {r["corpus"] for r in rows} == {"sistema-solar"}
     assert rows[0]["as_of"]
 

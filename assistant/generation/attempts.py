@@ -8,12 +8,11 @@ yet. Refuses to know engines.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from assistant.generation.citations import fold, quoted_source
+from assistant.generation.citations import quoted_source
 from assistant.models.prompt_format import ABSTENTION
 from assistant.types import Source
 
@@ -23,10 +22,6 @@ questions that the shipped corpora answer: the right passage was above it in eve
 
 SAME_MATTER = 0.8
 """Share of the quoted passage's fused score from which a newer passage counts as about the same thing."""
-
-_PAST_DATE = re.compile(
-    r"\b(?:em|de|ate|desde|ano|in|until|since)\s+(?:\w+\s+de\s+)?(?:19|20)\d\d\b|\b\d{1,2}/(?:19|20)\d\d\b"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +61,6 @@ def newest(source: Source, sources: Sequence[Source]) -> tuple[Source, ...]:
     )
     last = max((other.passage.as_of or "" for other in later), default="")
     return tuple(other for other in later if other.passage.as_of == last)
-
-
-def names_a_past_date(question: str) -> bool:
-    """Whether a question asks about a given time ("em 2010", "até março de 2023", "02/2023")."""
-    return _PAST_DATE.search(fold(question)[0]) is not None
 
 
 def judge(output: str, attempt: Attempt, sources: Sequence[Source]) -> Verdict:

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from assistant.retrieval.lexical import fold
 
 _ISO = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?:-(0[1-9]|1[0-2])(?:-(0[1-9]|[12]\d|3[01]))?)?(?!\d)")
-_MONTHS = {
+MONTHS = {
     name: number
     for number, names in enumerate(
         (
@@ -26,7 +26,7 @@ _MONTHS = {
     )
     for name in names.split()
 }  # fmt: skip
-_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _IN_TEXT = (
     # 11 de março de 2025; 1º de maio de 2023
     re.compile(rf"(?<!\d)(?P<d>\d{{1,2}})o?\s+(?:de\s+)?(?P<m>{_MONTH})\.?\s+(?:de\s+)?(?P<y>\d{{4}})(?!\d)"),
@@ -60,12 +60,24 @@ def from_text(text: str) -> str | None:
     for _, _, match in found:
         parts = match.groupdict()
         month = parts["m"]
-        number = int(month) if month.isdigit() else _MONTHS[month]
+        number = int(month) if month.isdigit() else MONTHS[month]
         day = parts.get("d")
         value = _checked(parts["y"], f"{number:02d}", f"{int(day):02d}" if day else None)
         if value:
             return value
     return None
+
+
+def origin_note(as_of: str | None, stem: str, text: str) -> str:
+    """Where a document's own date comes from, in Portuguese: kept beside it, whatever date a person gives it later."""
+    if as_of is None:
+        return "O documento não traz data."
+    shown = "/".join(reversed(as_of.split("-")))
+    if from_file_name(stem) == as_of:
+        return f"Data {shown}: está no nome do arquivo."
+    if from_text(text) == as_of:
+        return f"Data {shown}: está no começo do texto."
+    return f"Data {shown}: está nos metadados do documento."
 
 
 def is_outdated(as_of: str | None, today: date, max_age_days: int) -> bool:

@@ -15,7 +15,7 @@ from typing import Protocol
 from assistant.engines.base import Delta, Engine
 from assistant.errors import InputRejected
 from assistant.generation import extraction
-from assistant.generation.attempts import Attempt, Verdict, after, attempts, judge, names_a_past_date
+from assistant.generation.attempts import Attempt, Verdict, after, attempts, judge
 from assistant.generation.citations import QuoteGate, check
 from assistant.generation.few_shot import on_one_line
 from assistant.generation.house import joined
@@ -28,6 +28,7 @@ from assistant.models.topics import Topics
 from assistant.routing.router import Pin
 from assistant.services.adapters import AdaptersService
 from assistant.services.completion import Completion
+from assistant.services.dating import dated
 from assistant.services.drafts import FURTHER, Held, best, careful, faults, topics_of
 from assistant.services.few_shot import Answerer, FewShot
 from assistant.services.house import Retrieval, bound_corpora, house_words
@@ -173,8 +174,8 @@ class ChatService:
 
     def _grounded(self, run: Run, live: Answerer | None, sources: tuple[Source, ...]) -> Iterator[Event]:
         """Attempts until one answers from its passages; nothing of an attempt given up is shown."""
-        past = names_a_past_date(run.request.question)
-        left = [replace(attempt, settled=past) for attempt in attempts(sources)]
+        moment = self._retriever.moment(run.request.question, run.request.history)
+        left = [replace(attempt, settled=moment is not None) for attempt in attempts(sources)]
         while True:
             attempt, *left = left
             tried = yield from self._try(run, live, attempt, sources, last=not left)
@@ -193,7 +194,14 @@ class ChatService:
         found = {source.marker: source for source in checked.sources}
         kept = tuple(found.get(source.marker, source) for source in sources)
         shown = () if checked.outcome is Outcome.UNGROUNDED else kept
-        yield Answered(run.answer(checked.text, checked.outcome, sources=shown, dropped=checked.dropped))
+        text = checked.text
+        if checked.outcome is Outcome.GROUNDED and not run.cancel.is_set():
+            said = dated(self._retriever, shown, moment, run.request.language)
+            shown = said.sources
+            if said.words:
+                text = f"{text} {said.words}"
+                yield run.shown(f" {said.words}")
+        yield Answered(run.answer(text, checked.outcome, sources=shown, dropped=checked.dropped))
 
     def _try(
         self, run: Run, live: Answerer | None, attempt: Attempt, sources: tuple[Source, ...], *, last: bool

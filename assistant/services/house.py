@@ -12,6 +12,7 @@ from typing import Protocol
 
 from assistant.generation.house import parts, quoted, sayable
 from assistant.generation.prompt import sources_of
+from assistant.retrieval.question_dates import Moment
 from assistant.stores.cards import EVERY_CORPUS
 from assistant.stores.manifests import Card
 from assistant.types import Passage, Source, Turn
@@ -28,6 +29,14 @@ class Retrieval(Protocol):
 
     def is_relevant(self, question: str, passages: Sequence[Passage], history: Sequence[Turn]) -> bool:
         """Whether some passage is close enough to answer from."""
+        ...
+
+    def moment(self, question: str, history: Sequence[Turn]) -> Moment | None:
+        """The past time that a question asks about; None is now."""
+        ...
+
+    def earlier(self, passage: Passage, others: Sequence[Passage]) -> tuple[Passage, ...]:
+        """Older versions of a passage, newest first, from the whole index and among `others`."""
         ...
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from assistant.engines.base import Embedder
 from assistant.errors import DocumentRefused, StorageError
+from assistant.retrieval.freshness import origin_note
 from assistant.retrieval.loading import load
 from assistant.retrieval.splitting import VERSION, Chunk, split
 from assistant.stores.manifests import Localized, sha256_of
@@ -101,7 +102,8 @@ class Ingestion:
             vectors.update(zip((c.digest for c in batch), embedded, strict=True))
             count = start + len(batch)
             yield Progress(corpus, name, Stage.EMBEDDING, done, total, len(chunks), count)
-        notes = tuple(warning.pt for warning in document.warnings)
+        dated = origin_note(document.as_of, file.path.stem, "\n".join(page.text for page in document.pages[:2]))
+        notes = (*(warning.pt for warning in document.warnings), dated)
         record = DocumentRecord(corpus, name, digest, document.title, document.as_of, len(document.pages), notes=notes)
         writer.replace(record, [_draft(c, vectors[c.digest]) for c in chunks])
         yield Progress(corpus, name, Stage.DONE, done + 1, total, len(chunks), len(missing), warnings=document.warnings)

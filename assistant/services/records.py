@@ -79,6 +79,7 @@ def passage_record(passage: Passage) -> dict[str, Any]:
         "document": passage.document,
         "page": passage.page,
         "as_of": passage.as_of,
+        "outdated": passage.outdated,
         "score": round(passage.score, 4),
         "text": passage.text,
     }

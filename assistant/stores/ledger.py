@@ -154,6 +154,15 @@ class Ledger:
         with self.reading() as c:
             return c.execute(query, (path_weight, expression, _listed(corpora), k)).fetchall()
 
+    def under(self, expression: str, corpora: Sequence[str] | None, limit: int) -> list[StoredChunk]:
+        """Chunks whose words match a full-text expression, of the newest documents first, in their reading order."""
+        query = f"""SELECT {_COLUMNS} FROM words JOIN chunks c ON c.number = words.rowid
+            JOIN documents d ON d.id = c.document WHERE words MATCH ?1
+            AND (?2 IS NULL OR d.corpus IN (SELECT value FROM json_each(?2)))
+            ORDER BY d.as_of DESC, d.id, c.position LIMIT ?3"""  # noqa: S608
+        with self.reading() as c:
+            return [StoredChunk(*row) for row in c.execute(query, (expression, _listed(corpora), limit))]
+
     def frequencies(self, terms: Sequence[str]) -> tuple[dict[str, int], int]:
         """How many chunks hold each term, and how many chunks there are."""
         query = "SELECT term, doc FROM vocabulary WHERE term IN (SELECT value FROM json_each(?))"

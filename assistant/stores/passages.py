@@ -229,6 +229,15 @@ class PassageStore:
         self.check()
         return [Hit(*row) for row in self._ledger.match(" OR ".join(quoted), corpora, k, _PATH_WEIGHT)]
 
+    def under(self, terms: Sequence[str], corpora: Sequence[str] | None, limit: int) -> list[StoredChunk]:
+        """Chunks that have these terms, in this order, in title and heading; of the newest documents first."""
+        phrase = " ".join(term.replace('"', '""').replace("\0", " ") for term in terms)
+        return self._ledger.under(f'path : "{phrase}"', corpora, limit) if phrase.strip() else []
+
+    def revision(self) -> str:
+        """Changes with every change of what is indexed."""
+        return self._ledger.meta().get("revision", "0")
+
     def cosines(self, vector: Floats, chunk_ids: Sequence[str]) -> dict[str, float]:
         """The cosine of a unit vector and each chunk, from the ledger's embeddings."""
         query = np.asarray(vector, np.float32)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from assistant.generation.attempts import Attempt, Verdict, after, attempts, judge, names_a_past_date
+from assistant.generation.attempts import Attempt, Verdict, after, attempts, judge
 from assistant.types import Passage, Source
 
 
@@ -54,18 +54,3 @@ def test_silence_and_invented_quotes_lead_to_the_next_attempt():
 
 def test_small_talk_is_shown_at_once():
     assert judge(" Olá", Attempt(ALL), ALL) is Verdict.GOOD
-
-
-@pytest.mark.parametrize(
-    ("question", "past"),
-    [
-        ("Qual planeta tinha mais luas em 2023?", True),
-        ("Quantas luas em março de 2023?", True),
-        ("E até 2010?", True),
-        ("o horário de 03/2025", True),
-        ("Qual planeta tem mais luas?", False),
-        ("O que diz a Lei 8.078/1990?", False),
-    ],
-)
-def test_a_question_about_a_past_date_is_recognised(question, past):
-    assert names_a_past_date(question) is past

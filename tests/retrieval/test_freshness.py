@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from assistant.retrieval.freshness import from_file_name, from_text, is_outdated, parse
+from assistant.retrieval.freshness import from_file_name, from_text, is_outdated, origin_note, parse
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,17 @@ def test_reduced_dates_compare_as_strings():
 )
 def test_a_source_is_old_when_its_last_day_is_too_far_back(as_of, days, expected):
     assert is_outdated(as_of, date(2025, 7, 1), days) is expected
+
+
+@pytest.mark.parametrize(
+    ("as_of", "stem", "text", "note"),
+    [
+        ("2023-02", "luas-2023-02", "", "Data 02/2023: está no nome do arquivo."),
+        ("2025-03-11", "luas", "Em 11 de março de 2025, Saturno", "Data 11/03/2025: está no começo do texto."),
+        ("2025-03-11", "luas", "Saturno", "Data 11/03/2025: está nos metadados do documento."),
+        ("2025", "luas-2023-02", "Em 2024-01-01", "Data 2025: está nos metadados do documento."),
+        (None, "luas", "Saturno", "O documento não traz data."),
+    ],
+)
+def test_where_a_date_comes_from_is_told_and_so_is_that_there_is_none(as_of, stem, text, note):
+    assert origin_note(as_of, stem, text) == note

@@ -22,6 +22,10 @@ def test_a_heading_without_text_makes_no_chunk():
     assert split(document("# Um\n\n## Dois\n\n### Três")) == []
 
 
+def test_a_heading_without_words_is_a_border_all_the_same():
+    assert [c.text for c in split(document("#\nUm texto.\n#\nOutro texto."))] == ["Um texto.", "Outro texto."]
+
+
 def test_long_sections_are_cut_at_sentences_and_lose_no_word():
     sentences = [f"Esta é a frase de número {i} do texto." for i in range(100)]
     chunks = split(document("# T\n\n" + " ".join(sentences)))

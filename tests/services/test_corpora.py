@@ -48,6 +48,17 @@ def test_a_document_is_added_ingested_and_found(service, store):
     assert (corpus.stats.documents, corpus.stats.chunks, corpus.stats.newest) == (1, 1, "2024")
 
 
+def test_where_the_date_of_a_document_comes_from_is_kept_with_it(service):
+    service.add_document("notas", "precos-2024-05.md", b"# Loja\n\nO pastel custa doze reais.\n")
+    service.add_document("notas", "regras.md", b"# Loja\n\nNada de gritos.\n")
+    stages(service)
+    notes = {document.name: document.notes for document in service.documents("notas")}
+    assert notes == {
+        "precos-2024-05.md": ("Data 05/2024: está no nome do arquivo.",),
+        "regras.md": ("O documento não traz data.",),
+    }
+
+
 def test_what_did_not_change_is_not_embedded_again(service, store, embedder):
     service.add_document("notas", "a.md", b"# A\n\nPrimeiro.\n\n# B\n\nSegundo.\n")
     stages(service)
