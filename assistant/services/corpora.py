@@ -12,7 +12,7 @@ import re
 import shutil
 import unicodedata
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from assistant.engines.base import Embedder
 from assistant.errors import ConfigurationError, CorpusNotFound, DocumentRefused, StorageError
 from assistant.retrieval.loading import MAX_BYTES, SUFFIXES, load, too_large, wrong_kind
 from assistant.services.corpus_card import CorpusCard, read_card
-from assistant.services.ingestion import File, Ingestion, Progress, Stage
+from assistant.services.ingestion import Bulk, File, Ingestion, Progress, Stage
 from assistant.stores.manifests import (
     NO_TEXT,
     Localized,
@@ -50,10 +50,18 @@ class Corpus:
 class CorporaService:
     """Corpora under one folder and their index. Holds nothing of a visitor."""
 
-    def __init__(self, folder: Path, store: PassageStore, embedder: Embedder, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        store: PassageStore,
+        embedder: Embedder,
+        max_bytes: int = MAX_BYTES,
+        bulk: Callable[[], Bulk] | None = None,
+    ) -> None:
+        """`bulk` opens an embedder that is quicker for many chunks."""
         self._folder = folder
         self._store = store
-        self._ingestion = Ingestion(store, embedder, max_bytes)
+        self._ingestion = Ingestion(store, embedder, max_bytes, bulk)
         self._max_bytes = max_bytes
 
     def names(self) -> list[str]:

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -225,3 +226,49 @@ def test_a_killed_ingestion_serves_whole_documents_and_goes_on(service, store, t
     assert embedder.passages == before
     assert stages(service).count(Stage.UNCHANGED) == 3
     assert embedder.passages == before + 9
+
+
+class Bulk:
+    """A bulk embedder that counts what it is given and how often it is opened."""
+
+    def __init__(self, embedder):
+        self.embedder, self.opened, self.calls = embedder, 0, []
+
+    @contextmanager
+    def __call__(self):
+        self.opened += 1
+        yield self
+
+    def embed_passages(self, texts):
+        self.calls.append(len(texts))
+        return [[1.0] + [0.0] * 383 for _ in texts]
+
+
+def test_many_small_documents_are_embedded_in_bulk_each_text_once(tmp_path, store, embedder):
+    bulk = Bulk(embedder)
+    service = CorporaService(tmp_path / "corpora", store, embedder, bulk=bulk)
+    service.create("notas", "Notas")
+    for number in range(90):  # the second section is the same in all: title, heading and text
+        text = f"# Ata\n\nDecisão {number} da assembleia.\n\n# Fim\n\nNada mais havendo."
+        service.add_document("notas", f"d{number:02}.md", text.encode())
+    before = embedder.passages
+    events = list(service.ingest())
+    assert (bulk.opened, embedder.passages - before) == (1, 0)
+    assert sum(bulk.calls) == 91
+    assert max(bulk.calls) == 64
+    assert [e.document for e in events if e.stage is Stage.DONE] == [f"d{n:02}.md" for n in range(90)]
+    assert sum(e.embedded for e in events if e.stage is Stage.DONE) == 91
+    assert [e.done for e in events if e.stage is Stage.DONE] == list(range(1, 91))
+    assert service.list()[0].stats.chunks == 180
+    assert stages(service) == [Stage.UNCHANGED] * 90
+    assert bulk.opened == 1
+
+
+def test_a_few_documents_need_no_bulk_embedder(tmp_path, store, embedder):
+    bulk = Bulk(embedder)
+    service = CorporaService(tmp_path / "corpora", store, embedder, bulk=bulk)
+    service.create("notas", "Notas")
+    service.add_document("notas", "a.md", b"# A\n\nPrimeiro.\n\n# B\n\nSegundo.\n")
+    before = embedder.passages
+    stages(service)
+    assert (bulk.opened, embedder.passages - before) == (0, 2)
