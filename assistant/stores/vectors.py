@@ -73,6 +73,8 @@ class VectorIndex:
 
     def add(self, vectors: Iterable[Vector], counts: Mapping[str, int]) -> None:
         """Add or replace records, `counts` of them in each corpus, and have Chroma write its graph files."""
+        if not self._url:
+            self._path.mkdir(parents=True, exist_ok=True)
         self._call(lambda: None)  # an index without records exists, too
         batches: dict[str, list[Vector]] = {}
         for vector in vectors:
@@ -103,7 +105,9 @@ class VectorIndex:
 
     def readable(self) -> bool:
         """True where Chroma gives back a vector for its newest ids; it may list records it has lost."""
-        return bool(self._call(lambda: all(_readable(c) for c in self._collections.values())))
+        whole = self._call(lambda: all(_readable(c) for c in self._collections.values()))
+        # the seal goes first when a generation is dropped: what was opened after that is another, empty one
+        return bool(whole) and (bool(self._url) or (self._path / _SEAL).is_file())
 
     def search(self, vector: Floats, corpora: Sequence[str] | None, k: int) -> list[tuple[str, float]]:
         """Up to k (chunk id, cosine) pairs, closest first; `corpora` None searches all."""
@@ -158,6 +162,7 @@ class VectorIndex:
                     _log.warning("The collections %s could not be removed from %s.", self.generation, self._url)
             self._close()
             self._closed = True
+            (self._path / _SEAL).unlink(missing_ok=True)
             shutil.rmtree(self._path, ignore_errors=True)
 
     @property
@@ -250,7 +255,8 @@ class VectorIndex:
                 port = parts.port or (443 if parts.scheme == "https" else 8000)
                 self._client = chromadb.HttpClient(parts.hostname, port, ssl=parts.scheme == "https", settings=settings)
             else:
-                self._path.mkdir(parents=True, exist_ok=True)
+                if not self._path.is_dir():  # Chroma would make an empty index, which would be believed
+                    raise self._failed(FileNotFoundError("it was replaced"))
                 self._client = chromadb.PersistentClient(self._claim(), settings=settings)
             names = [c.name for c in self._client.list_collections() if c.name.startswith(self._prefix)]
             found = [self._client.get_collection(name, embedding_function=None) for name in names]

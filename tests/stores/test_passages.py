@@ -41,6 +41,18 @@ def put(store: PassageStore, name: str, *texts: str, corpus: str = "luas") -> No
         writer.replace(document(name, corpus), [draft(t) for t in texts])
 
 
+def leave_unfinished(store: PassageStore, name: str, *texts: str) -> None:
+    """Begin an index beside the one in use, and stop in the middle."""
+
+    def begin() -> None:
+        with store.beside() as new:
+            put(new, name, *texts)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        begin()
+
+
 def texts(store: PassageStore, hits: list) -> list[str]:
     chunks = store.get([h.chunk_id for h in hits])  # leaves out what a writer has removed since the search
     return [chunks[h.chunk_id].text for h in hits if h.chunk_id in chunks]
