@@ -22,6 +22,7 @@ from assistant.errors import CorpusError, StorageError, StoreBusy
 from assistant.stores.rows import DocumentRecord, StoredChunk, write_meta
 
 SCHEMA = 1
+_DEEPER = 16  # times as many matches are looked at where a search keeps to some corpora
 REBUILD = "python -m assistant ingest --rebuild"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -161,12 +162,20 @@ class Ledger:
         self, expression: str, corpora: Sequence[str] | None, k: int, path_weight: float
     ) -> list[tuple[str, float]]:
         """(chunk id, BM25) of a full-text expression, best first; BM25 is positive, higher is better."""
-        query = """SELECT c.id, -bm25(words, ?1, 1.0) FROM words JOIN chunks c ON c.number = words.rowid
-            JOIN documents d ON d.id = c.document WHERE words MATCH ?2
-            AND (?3 IS NULL OR d.corpus IN (SELECT value FROM json_each(?3)))
-            ORDER BY 2 DESC, c.number LIMIT ?4"""
-        with self.reading() as c:
-            return c.execute(query, (path_weight, expression, _listed(corpora), k)).fetchall()
+        # the best are chosen before their chunks are looked up: a frequent word is in every second chunk
+        query = """SELECT c.id, -best.score FROM
+            (SELECT rowid AS number, bm25(words, ?1, 1.0) AS score FROM words WHERE words MATCH ?2
+             ORDER BY score, number LIMIT ?3) best
+            JOIN chunks c ON c.number = best.number JOIN documents d ON d.id = c.document
+            WHERE ?4 IS NULL OR d.corpus IN (SELECT value FROM json_each(?4))
+            ORDER BY best.score, best.number LIMIT ?5"""
+        found: list[tuple[str, float]] = []
+        for depth in (k,) if corpora is None else (_DEEPER * k, -1):  # -1: all of them
+            with self.reading() as c:
+                found = c.execute(query, (path_weight, expression, depth, _listed(corpora), k)).fetchall()
+            if len(found) == k:
+                break
+        return found
 
     def frequencies(self, terms: Sequence[str]) -> tuple[dict[str, int], int]:
         """How many chunks hold each term, and how many chunks there are."""
