@@ -1,9 +1,9 @@
-"""The index at a size: `python docs/measure_scale.py build|query|rebuild|remove|cycles|bulk FOLDER`.
+"""The index at a size: `python docs/measure_scale.py build|query|rebuild|remove|cycles|bulk|beside [FOLDER]`.
 
 Real text from ../shared/data in windows of 600 characters, as many as asked for; made-up unit vectors, each the sum of
 a direction for each of its stems, so that texts with the same words are close. Each command prints one line of JSON.
-`build` may be run again and again with --minutes until it says that nothing is missing. `bulk` needs no folder's
-content: it compares the two ways to embed.
+`build` may be run again and again with --minutes until it says that nothing is missing. `bulk` compares the two ways
+to embed, and `beside` what a chat keeps of its speed meanwhile; both need no folder.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import random
 import resource
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -241,7 +242,7 @@ def cycles(folder: Path, count: int) -> dict[str, Any]:
     """Index the same documents again and again, all their text changed each time; growth is last third / first."""
     shutil.rmtree(folder / "cycles", ignore_errors=True)
     store, asked = open_store(folder / "cycles"), questions(60)
-    disk, latency, spent = [], [], []
+    disk, latency, spent, memory = [], [], [], []
     material = list(documents(CYCLE_CHUNKS))
     for cycle in range(count):
         started = time.perf_counter()
@@ -256,12 +257,14 @@ def cycles(folder: Path, count: int) -> dict[str, Any]:
             store.search_lexical(lexical.question_terms(text), None, 24)
         latency.append((time.perf_counter() - started) / len(asked) * 1000)
         disk.append(sum(sizes(folder / "cycles").values()))
+        memory.append(resident())
     store.close()
     return {
         "cycles": count,
         "chunks": CYCLE_CHUNKS,
         **{f"{n}_growth": growth(v) for n, v in (("disk", disk), ("latency", latency), ("seconds", spent))},
-        "disk_mb": [disk[0], disk[-1]],
+        "disk_mb": [round(disk[0], 1), round(disk[-1], 1)],
+        "process_mb": [round(memory[0]), round(memory[-1])],
         "search_ms": [round(latency[0], 1), round(latency[-1], 1)],
         "cycle_s": [round(spent[0], 1), round(spent[-1], 1)],
     }
@@ -304,9 +307,52 @@ def bulk(paragraphs: int = 320) -> dict[str, Any]:
     }
 
 
+def beside(answers: int = 6) -> dict[str, Any]:
+    """Decoded tokens a second and milliseconds to the first one, alone and beside a bulk embedding."""
+    from assistant.bootstrap import build as assemble
+    from assistant.engines.base import GenerationRequest
+    from assistant.engines.bulk import open_bulk
+    from assistant.services.commands import environment
+    from assistant.settings import Settings
+
+    assistant = assemble(Settings.load(), lambda line: None)
+    engine = assistant.engine
+
+    def decoding() -> dict[str, float]:
+        first, rate = [], []
+        for number in range(answers):
+            asked, begun, tokens = time.perf_counter(), 0.0, 0
+            for _ in engine.stream(GenerationRequest(f"{number}. Era uma vez uma cidade", max_tokens=96)):
+                begun, tokens = begun or time.perf_counter(), tokens + 1
+            first.append((begun - asked) * 1000)
+            rate.append((tokens - 1) / (time.perf_counter() - begun))
+        return {"tokens_per_s": round(median(rate), 1), "first_ms": round(median(first), 1)}
+
+    decoding()
+    found: dict[str, Any] = {"alone": decoding()}
+    texts, over = list(windows(4_000)), threading.Event()
+    with open_bulk(assistant.embedder, environment({})) as opened:
+        opened.embed_passages(texts[:2])
+        embedded = [0]
+
+        def embed() -> None:
+            while not over.is_set():
+                opened.embed_passages(texts[embedded[0] % 3_900 :][:64])
+                embedded[0] += 64
+
+        worker, started = threading.Thread(target=embed), time.perf_counter()
+        worker.start()
+        found["beside_bulk"] = decoding()
+        over.set()
+        worker.join()
+        found["bulk_per_s"] = round(embedded[0] / (time.perf_counter() - started), 1)
+    assistant.close()
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("command", choices=("build", "query", "rebuild", "remove", "cycles", "bulk"))
+    parser.add_argument("command", choices=("build", "query", "rebuild", "remove", "cycles", "bulk", "beside"))
     parser.add_argument("folder", type=Path, nargs="?", default=Path("var/scale"))
     parser.add_argument("--chunks", type=int, default=100_000)
     parser.add_argument("--minutes", type=float, default=1e9, help="of one run of build")
@@ -319,6 +365,7 @@ def main() -> None:
         "remove": lambda: remove(options.folder),
         "cycles": lambda: cycles(options.folder, options.cycles),
         "bulk": bulk,
+        "beside": beside,
     }
     print(json.dumps({"command": options.command, **work[options.command]()}, ensure_ascii=False))
 

@@ -44,6 +44,12 @@ class SmallDisk:
     def free(self):
         (self.path / "filler").unlink()
 
+    def forbid(self, writing="ro"):
+        subprocess.run([shutil.which("mount") or "mount", "-o", f"remount,{writing}", self.path], check=True)
+
+    def allow(self):
+        self.forbid("rw")
+
 
 @pytest.fixture
 def disk(tmp_path):
@@ -88,6 +94,55 @@ def test_an_ingestion_that_meets_a_full_disk_goes_on_later_without_embedding_aga
     list(service.ingest())
     assert {d.name for d in store.documents("notas")} == {"um.md", "dois.md"}
     assert embedder.passages - before == len(store.chunks_of("notas", "dois.md"))
+    store.close()
+
+
+def notes(disk, embedder):
+    """A corpus with one indexed document on the small disk: (folder of documents, service, store)."""
+    folder = disk.path / "corpora" / "notas"
+    (folder / "documents").mkdir(parents=True)
+    (folder / "corpus.toml").write_text(CARD, "utf-8")
+    (folder / "documents" / "um.md").write_text("O mel cura por noventa dias.", "utf-8")
+    store = PassageStore(disk.path / "index", embedder.name, embedder.dimension, lexical.terms)
+    service = CorporaService(disk.path / "corpora", store, embedder)
+    list(service.ingest())
+    return folder / "documents", service, store
+
+
+def test_a_rebuild_that_meets_a_full_disk_leaves_the_index_that_answers(disk, embedder):
+    _, service, store = notes(disk, embedder)
+    disk.fill()
+    with pytest.raises(StorageError) as caught:
+        list(service.ingest(rebuild=True))
+    assert "espaço" in caught.value.text("pt")
+    assert store.search_lexical(lexical.question_terms("mel"), None, 3)
+    assert store.search_dense(embedder.embed_query("mel"), None, 3)
+    disk.free()
+    list(service.ingest(rebuild=True))
+    assert [d.name for d in store.documents("notas")] == ["um.md"]
+    store.close()
+
+
+def test_a_folder_that_became_read_only_is_named_and_what_it_holds_answers(disk, embedder):
+    documents, service, store = notes(disk, embedder)
+    assert store.search_dense(embedder.embed_query("mel"), None, 3)
+    disk.forbid()
+    try:
+        for change in (
+            lambda: service.add_document("notas", "dois.md", b"Outra nota."),
+            lambda: list(service.ingest(rebuild=True)),
+            lambda: service.remove_document("notas", "um.md"),
+        ):
+            with pytest.raises(StorageError, match=str(disk.path)) as caught:
+                change()
+            assert "permissões" in caught.value.text("pt")
+        assert store.search_lexical(lexical.question_terms("mel"), None, 3)
+        assert store.search_dense(embedder.embed_query("mel"), None, 3)
+    finally:
+        disk.allow()
+    (documents / "dois.md").write_text("O farol acende às seis.", "utf-8")
+    list(service.ingest())
+    assert {d.name for d in store.documents("notas")} == {"um.md", "dois.md"}
     store.close()
 
 
