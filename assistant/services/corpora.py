@@ -13,6 +13,7 @@ import shutil
 import unicodedata
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -182,7 +183,8 @@ class CorporaService:
         except OSError as error:
             raise _unwritable(target, error) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # a read-only disk refuses even to look for it
+                temporary.unlink()
         return target
 
     def remove_document(self, corpus: str, filename: str) -> None:

@@ -166,7 +166,7 @@ class PassageStore:
         if (self._folder / _NEXT).exists():  # it holds what may be removed here
             self._drop_next(self._next())
         self._keeper.mend()
-        writer = Writer(self._ledger, self._stems)
+        writer = Writer(self._ledger, self._stems, self._keeper.publish)
         try:
             yield writer
         finally:

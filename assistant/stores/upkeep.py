@@ -125,6 +125,13 @@ class IndexKeeper:
             if erase:
                 self._ledger.scrub()  # the words at least
 
+    def publish(self, added: Sequence[str]) -> bool:
+        """The same in the middle of a writer's work; False where something was removed: that is done once."""
+        if self._ledger.meta().get("erase"):
+            return False
+        self.follow(added)
+        return True
+
     def distrust(self) -> None:
         """Have the index built anew: a search of it failed."""
         self.forget()

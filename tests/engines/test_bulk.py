@@ -8,7 +8,7 @@ import signal
 import numpy as np
 import pytest
 
-from assistant.engines import bulk
+from assistant.engines import bulk, e5_torch
 from assistant.engines.bulk import AGREEMENT, open_bulk
 from assistant.engines.e5_file import E5File
 from assistant.engines.e5_torch import NICE, packaged_file
@@ -70,6 +70,12 @@ def test_any_text_has_the_embedded_vector(opened, embedder):
     assert least_cosine(vectors, embedder.embed_passages(OWN)) >= 0.999
     assert (opened.name, opened.dimension) == (embedder.name, embedder.dimension)
     assert opened.embed_passages([]) == []
+
+
+def test_without_bf16_the_vectors_are_the_same(embedder, monkeypatch):
+    monkeypatch.setattr(e5_torch, "has_bf16", lambda: False)
+    vectors = e5_torch.TorchE5(packaged_file(), threads=1).embed(OWN[:4])
+    assert least_cosine(vectors, embedder.embed_passages(OWN[:4])) >= 0.999
 
 
 def test_two_hundred_real_paragraphs_have_the_embedded_vectors(opened, embedder):

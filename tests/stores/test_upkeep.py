@@ -75,6 +75,21 @@ def test_searches_during_a_long_ingestion_are_complete_and_scan_only_what_is_new
     reader.close()
 
 
+def test_a_long_ingestion_publishes_on_the_way(store, monkeypatch):
+    monkeypatch.setattr("assistant.stores.writer.PUBLISHED_AT", 10)
+    with store.writing() as writer:
+        for number in range(7):
+            writer.replace(document(f"d{number}.md"), [draft(f"novo {number} {i}") for i in range(3)])
+        assert len(store._keeper.current().index.ids()) == 12
+        assert len(everything(store)) == 21
+        writer.remove("luas", "d0.md")
+        for number in range(4):
+            writer.replace(document(f"e{number}.md"), [draft(f"mais {number} {i}") for i in range(3)])
+        assert len(store._keeper.current().index.ids()) == 12, "a removal is brought once, at the end"
+        assert len(everything(store)) == 30
+    assert store._keeper.current().index.ids() == set(store._ledger.ids())
+
+
 def test_a_process_that_starts_while_another_writes_uses_the_published_index(store, monkeypatch):
     put(store, "a.md", "um", "dois")
     with store.writing() as writer:
