@@ -35,7 +35,7 @@ from assistant.services.ingestion import Stage  # noqa: E402
 from assistant.stores.passages import PassageStore  # noqa: E402
 
 CORPUS, DOCUMENTS, PARTS = "notas", 9, 4
-LATEST = 2.5  # seconds after its first word until a process is killed
+MOST_WORDS, LATEST = 14, 0.8  # a process is killed up to so many seconds after up to so many words
 _MARK = re.compile(r"marca([0-9a-f]{8})x(\d+)x(\d+)x(\d+)x")  # document, version, part, parts
 
 
@@ -100,15 +100,16 @@ def one_run(folder: Path, seed: int) -> tuple[str, list[str]]:
     command = [sys.executable, __file__, "--work", str(folder), "--seed", str(seed)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stdout is not None
-    first = process.stdout.readline()
+    # by words, so that a slow machine is killed at as many places as a quick one
+    said = [process.stdout.readline().strip() for _ in range(1 + chance.randint(0, MOST_WORDS))]
     time.sleep(chance.uniform(0, LATEST))
     process.send_signal(signal.SIGKILL)
-    said = [first.strip(), *process.stdout.read().splitlines()]
+    said += process.stdout.read().splitlines()
     process.wait()
     process.stdout.close()
     if process.returncode != -signal.SIGKILL:
         return said[-1], [f"the process ended by itself with {process.returncode}"]
-    return said[-1].split()[0], list(_faults(folder, seed, before, said))
+    return (said[-1].split() or ["nothing"])[0], list(_faults(folder, seed, before, said))
 
 
 def _versions(folder: Path) -> dict[str, int]:
