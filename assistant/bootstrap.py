@@ -19,6 +19,7 @@ from assistant.retrieval import lexical
 from assistant.retrieval.retriever import Retriever
 from assistant.services.adapters import AdaptersService
 from assistant.services.chat import ChatOptions, ChatService
+from assistant.services.commands import environment
 from assistant.services.corpora import CorporaService
 from assistant.services.datasets import DataSetService
 from assistant.services.doctor import Check, Doctor
@@ -85,7 +86,14 @@ class Assistant:
     @cached_property
     def corpora(self) -> CorporaService:
         """The corpora page's service."""
-        return CorporaService(self.settings.corpora, self.store, self.embedder)
+        from assistant.engines.bulk import open_bulk
+
+        return CorporaService(
+            self.settings.corpora,
+            self.store,
+            self.embedder,
+            bulk=lambda: open_bulk(self.embedder, environment({})),
+        )
 
     @cached_property
     def retriever(self) -> Retriever:

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from contextlib import contextmanager
 
 import pytest
 
@@ -43,6 +44,18 @@ class SmallDisk:
 
     def free(self):
         (self.path / "filler").unlink()
+
+    @contextmanager
+    def read_only(self):
+        """The same files where nothing can be written."""
+        mount, path = shutil.which("mount") or "mount", self.path.with_name("fixed")
+        path.mkdir()
+        subprocess.run([mount, "--bind", self.path, path], check=True)
+        try:
+            subprocess.run([mount, "-o", "remount,bind,ro", path], check=True)
+            yield path
+        finally:
+            subprocess.run([shutil.which("umount") or "umount", "-l", path], check=True)
 
 
 @pytest.fixture
@@ -88,6 +101,60 @@ def test_an_ingestion_that_meets_a_full_disk_goes_on_later_without_embedding_aga
     list(service.ingest())
     assert {d.name for d in store.documents("notas")} == {"um.md", "dois.md"}
     assert embedder.passages - before == len(store.chunks_of("notas", "dois.md"))
+    store.close()
+
+
+def opened(home, embedder):
+    store = PassageStore(home / "index", embedder.name, embedder.dimension, lexical.terms)
+    return CorporaService(home / "corpora", store, embedder), store
+
+
+def notes(disk, embedder):
+    """A corpus with one indexed document on the small disk: (folder of documents, service, store)."""
+    folder = disk.path / "corpora" / "notas"
+    (folder / "documents").mkdir(parents=True)
+    (folder / "corpus.toml").write_text(CARD, "utf-8")
+    (folder / "documents" / "um.md").write_text("O mel cura por noventa dias.", "utf-8")
+    service, store = opened(disk.path, embedder)
+    list(service.ingest())
+    return folder / "documents", service, store
+
+
+def test_a_rebuild_that_meets_a_full_disk_leaves_the_index_that_answers(disk, embedder):
+    _, service, store = notes(disk, embedder)
+    disk.fill()
+    with pytest.raises(StorageError) as caught:
+        list(service.ingest(rebuild=True))
+    assert "espaço" in caught.value.text("pt")
+    assert store.search_lexical(lexical.question_terms("mel"), None, 3)
+    assert store.search_dense(embedder.embed_query("mel"), None, 3)
+    disk.free()
+    list(service.ingest(rebuild=True))
+    assert [d.name for d in store.documents("notas")] == ["um.md"]
+    store.close()
+
+
+def test_a_read_only_folder_is_named_and_loses_nothing(disk, embedder):
+    documents, _, store = notes(disk, embedder)
+    store.close()
+    with disk.read_only() as fixed:
+        service, store = opened(fixed, embedder)
+        for change in (
+            lambda: service.add_document("notas", "dois.md", b"Outra nota."),
+            lambda: list(service.ingest()),
+            lambda: list(service.ingest(rebuild=True)),
+            lambda: service.remove_document("notas", "um.md"),
+        ):
+            with pytest.raises(StorageError, match=str(fixed)) as caught:
+                change()
+            assert "permissões" in caught.value.text("pt")
+        store.close()
+    service, store = opened(disk.path, embedder)
+    before = embedder.passages
+    (documents / "dois.md").write_text("O farol acende às seis.", "utf-8")
+    list(service.ingest())
+    assert {d.name for d in store.documents("notas")} == {"um.md", "dois.md"}
+    assert embedder.passages - before == 1
     store.close()
 
 

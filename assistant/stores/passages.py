@@ -1,15 +1,16 @@
 """The store of passages: a ledger that is the truth and a vector index that follows it.
 
 A document is acknowledged when the ledger has committed it; the vectors come after, and every reader
-notices when they are behind. Then the readers scan the ledger's own embeddings, exactly, and the next
-process that gets the writer's lock mends the index, without embedding. Refuses to know files and
-Portuguese: it is given the function that turns text into stems.
+notices when they are behind. Then it searches the index and, exactly, the ledger's own embeddings of what came
+since; the next process that gets the writer's lock mends the index, without embedding. A whole index can
+be made beside the one in use, and takes its place at once. Refuses to know files and Portuguese: it is
+given the function that turns text into stems.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,26 +21,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.errors import CorpusError, IndexMismatch, StorageError
-from assistant.stores import rows
 from assistant.stores.ledger import REBUILD, SCHEMA, Ledger
-from assistant.stores.rows import DocumentRecord, NewChunk, StoredChunk
-from assistant.stores.upkeep import IndexKeeper
+from assistant.stores.rows import DocumentRecord, StoredChunk
+from assistant.stores.upkeep import IndexKeeper, Shown
 from assistant.stores.vectors import Floats
+from assistant.stores.writer import Writer
 
 _PATH_WEIGHT = 0.5  # of title and heading against the text in BM25: nDCG 90.4; 0.25: 88.5, 1: 90.1, 2: 88.3
+_NEXT = "next"  # folder of the index in the making
+_DAMAGED = ".damaged"
+_MATCHES = 20_000  # chunks of all terms together that full-text search weighs for one question: about 15 ms
 _FACTS_PT = {"embedder": "o modelo de busca", "dimension": "a dimensão", "schema": "o esquema"}
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A chunk before it has a place: `digest` identifies title, heading and text."""
-
-    text: str
-    heading: str
-    page: int | None
-    digest: str
-    embedding: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,56 +54,12 @@ class CorpusStats:
     newest: str | None
 
 
-class Writer:
-    """The one writer of a store; every call is a transaction of its own."""
-
-    def __init__(self, ledger: Ledger, stems: Callable[[str], Sequence[str]]) -> None:
-        self._ledger = ledger
-        self._stems = stems
-        self.added: list[str] = []
-        self.removed: list[str] = []
-
-    def replace(self, document: DocumentRecord, drafts: Sequence[Draft]) -> None:
-        """Put a document in the place of the one with its name; both or neither is ever seen."""
-        before = [c.chunk_id for c in self._ledger.chunks_of(document.corpus, document.name)]
-        chunks = [self._placed(document, position, draft) for position, draft in enumerate(drafts)]
-        with self._ledger.transaction() as connection:
-            rows.delete_document(connection, document.corpus, document.name)
-            rows.insert_document(connection, document, chunks)
-            rows.bump(connection)
-        after = {c.chunk_id for c in chunks}
-        self.removed += [c for c in before if c not in after]
-        self.added += [c.chunk_id for c in chunks]
-
-    def remove(self, corpus: str, name: str) -> bool:
-        """Remove a document, its words and vectors; False where it is not indexed."""
-        before = [c.chunk_id for c in self._ledger.chunks_of(corpus, name)]
-        with self._ledger.transaction() as connection:
-            found = rows.delete_document(connection, corpus, name)
-            if found:
-                rows.bump(connection)
-        self.removed += before
-        return found
-
-    def _placed(self, document: DocumentRecord, position: int, draft: Draft) -> NewChunk:
-        place = f"{document.corpus}\0{document.name}\0{position}\0{draft.digest}"
-        return NewChunk(
-            chunk_id=hashlib.sha256(place.encode("utf-8")).hexdigest()[:24],
-            text=draft.text,
-            heading=draft.heading,
-            page=draft.page,
-            digest=draft.digest,
-            path_stems=" ".join(self._stems(f"{document.title} {draft.heading}")),
-            body_stems=" ".join(self._stems(draft.text)),
-            embedding=draft.embedding,
-        )
-
-
 class PassageStore:
     """Chunks of all corpora under one folder: many readers, one writer at a time.
 
     `stems` turns text into the terms of full-text search. The first write records embedder and
-    dimension; with others every use raises `IndexMismatch` until `reset`.
+    dimension; with others every use but removing raises `IndexMismatch`, until an index made `beside` has
+    taken its place.
     """
 
     def __init__(
@@ -122,7 +71,9 @@ class PassageStore:
         chroma_url: str = "",
     ) -> None:
         self._facts = {"embedder": embedder_name, "dimension": str(dimension), "schema": str(SCHEMA)}
+        self._folder = folder
         self._stems = stems
+        self._chroma_url = chroma_url
         self._ledger = Ledger(folder / "passages.sqlite")
         self._keeper = IndexKeeper(folder, self._ledger, chroma_url)
 
@@ -151,7 +102,7 @@ class PassageStore:
         """Move a damaged ledger out of the way and start an empty one; gives the moved file."""
         with self._keeper.locked():
             self._ledger.close()
-            target = self.path.with_name(f"{self.path.name}.damaged")
+            target = self.path.with_name(f"{self.path.name}{_DAMAGED}")
             try:
                 self.path.replace(target)
                 for suffix in ("-wal", "-shm"):
@@ -164,12 +115,30 @@ class PassageStore:
             self._keeper.drop()
         return target
 
-    def reset(self) -> None:
-        """Forget everything, for instance to index with another embedder."""
+    @contextmanager
+    def beside(self) -> Iterator[PassageStore]:
+        """A store to be filled, which takes this one's place when the block ends without an error.
+
+        Until then this one is searched as it is, and has no other writer. A block that is interrupted, or
+        killed, leaves what it has: the next one goes on with it, if it is for the same embedder. Raises
+        `StoreBusy` and `StorageError`.
+        """
         with self._keeper.locked():
-            self._ledger.clear()
-            self._keeper.drop()
-            self._ledger.scrub()
+            new = self._next()
+            try:
+                if not new._is_mine():
+                    self._drop_next(new)
+                yield new
+                new.repair()
+                self._keeper.receive(new._keeper)
+                new._ledger.close()
+                old = self._keeper.released()
+                self._ledger.take_over(new.path)
+                if old:
+                    old.drop()
+                shutil.rmtree(new._folder, ignore_errors=True)
+            finally:
+                new.close()
 
     def close(self) -> None:
         """Let go of all files; a later call opens them again."""
@@ -185,12 +154,26 @@ class PassageStore:
         with self._keeper.locked():
             self.check()
             self._ledger.set_meta(**self._facts)
-            self._keeper.mend()
-            writer = Writer(self._ledger, self._stems)
-            try:
-                yield writer
-            finally:
-                self._keeper.follow(writer.added, writer.removed)
+            yield from self._written()
+
+    @contextmanager
+    def removing(self) -> Iterator[Writer]:
+        """The same for removing documents, which an index of another embedder allows, too."""
+        with self._keeper.locked():
+            yield from self._written()
+
+    def _written(self) -> Iterator[Writer]:
+        if (self._folder / _NEXT).exists():  # it holds what may be removed here
+            self._drop_next(self._next())
+        self._keeper.mend()
+        writer = Writer(self._ledger, self._stems, self._keeper.publish)
+        try:
+            yield writer
+        finally:
+            if self._ledger.meta().get("erase"):
+                for path in self._folder.glob(f"{self.path.name}{_DAMAGED}*"):
+                    path.unlink(missing_ok=True)
+            self._keeper.follow(writer.added)
 
     def repair(self) -> bool:
         """Bring the vector index up to the ledger, without embedding; True where it was built anew.
@@ -206,27 +189,44 @@ class PassageStore:
         self.check()
         if corpora is not None and not corpora:
             return []
-        index = self._keeper.current()
-        while index is not None:
+        shown = self._keeper.current()
+        while shown is not None:
             try:
-                return [Hit(*pair) for pair in index.search(vector, corpora, k)]
+                return self._search_shown(shown, vector, corpora, k)
             except CorpusError as error:
                 # a writer of this process may have replaced the index meanwhile; else it is broken
                 later = self._keeper.current()
-                if later is index:
+                if later is None or later.index is shown.index:
                     _log.warning("%s Until then the ledger is searched.", error)
                     self._keeper.distrust()
                     break
-                index = later
+                shown = later
         return self._scan(vector, corpora, k)
+
+    def _search_shown(self, shown: Shown, vector: Floats, corpora: Sequence[str] | None, k: int) -> list[Hit]:
+        if self._ledger.meta().get("revision", "0") == shown.revision:
+            return [Hit(*pair) for pair in shown.index.search(vector, corpora, k)]
+        # the index is behind: without what is gone since, with what came since
+        asked, found = k, shown.index.search(vector, corpora, k)
+        while True:
+            there = self._ledger.existing([chunk_id for chunk_id, _ in found])
+            hits = [Hit(*pair) for pair in found if pair[0] in there]
+            if len(hits) >= k or len(found) < asked:
+                break
+            asked *= 4
+            found = shown.index.search(vector, corpora, asked)
+        newer = [hit for hit in self._scan(vector, corpora, k, after=shown.through) if hit.chunk_id not in there]
+        return sorted(hits + newer, key=lambda hit: -hit.score)[:k]
 
     def search_lexical(self, terms: Sequence[str], corpora: Sequence[str] | None, k: int) -> list[Hit]:
         """The k chunks with the best BM25 for any of the terms; no term can act as search syntax."""
-        # full-text search reads "" inside quotes as a quote, and everything quoted as plain words
-        quoted = ['"' + term.replace('"', '""').replace("\0", " ") + '"' for term in terms if term.strip()]
-        if not quoted:
+        terms = [term.replace("\0", " ") for term in terms]
+        terms = [term for term in terms if term.strip()]
+        if not terms:
             return []
         self.check()
+        # full-text search reads "" inside quotes as a quote, and everything quoted as plain words
+        quoted = ['"' + term.replace('"', '""') + '"' for term in self._affordable(terms)]
         return [Hit(*row) for row in self._ledger.match(" OR ".join(quoted), corpora, k, _PATH_WEIGHT)]
 
     def under(self, terms: Sequence[str], corpora: Sequence[str] | None, limit: int) -> list[StoredChunk]:
@@ -237,6 +237,20 @@ class PassageStore:
     def revision(self) -> str:
         """Changes with every change of what is indexed."""
         return self._ledger.meta().get("revision", "0")
+
+    def _affordable(self, terms: Sequence[str]) -> Sequence[str]:
+        """The rarest terms, as many as have `_MATCHES` matches together: what the frequent ones add is least."""
+        counts, _ = self._ledger.frequencies(terms)
+        if sum(counts.values()) <= _MATCHES:
+            return terms
+        kept: list[str] = []
+        matches = 0
+        for term in sorted(terms, key=lambda term: counts.get(term, 0)):
+            matches += counts.get(term, 0)
+            if kept and matches > _MATCHES:
+                break
+            kept.append(term)
+        return kept
 
     def cosines(self, vector: Floats, chunk_ids: Sequence[str]) -> dict[str, float]:
         """The cosine of a unit vector and each chunk, from the ledger's embeddings."""
@@ -278,14 +292,35 @@ class PassageStore:
             groups.setdefault(document.corpus, []).append(document)
         return {corpus: _figures(documents) for corpus, documents in groups.items()}
 
-    def _scan(self, vector: Floats, corpora: Sequence[str] | None, k: int) -> list[Hit]:
+    def _scan(self, vector: Floats, corpora: Sequence[str] | None, k: int, after: int = 0) -> list[Hit]:
         query = np.asarray(vector, np.float32)
-        found = [(chunk_id, values) for chunk_id, _, values in self._ledger.all_vectors(corpora)]
+        found = [(chunk_id, values) for chunk_id, _, values in self._ledger.all_vectors(corpora, after)]
         if not found:
             return []
         scores = np.stack([values for _, values in found]) @ query
         best = np.argsort(-scores, kind="stable")[:k]
         return [Hit(found[i][0], float(scores[i])) for i in best]
+
+    def _is_mine(self) -> bool:
+        """Whether what is there was made with this embedder."""
+        try:
+            self.check()
+        except (IndexMismatch, CorpusError):
+            return False
+        return self._ledger.is_sound()
+
+    def _next(self) -> PassageStore:
+        """The index in the making."""
+        name, dimension = self._facts["embedder"], int(self._facts["dimension"])
+        return PassageStore(self._folder / _NEXT, name, dimension, self._stems, self._chroma_url)
+
+    def _drop_next(self, new: PassageStore) -> None:
+        try:
+            new._keeper.drop()
+        except CorpusError as error:
+            _log.warning("%s It is left out.", error)
+        new.close()
+        shutil.rmtree(self._folder / _NEXT, ignore_errors=True)
 
 
 def _figures(documents: Sequence[DocumentRecord]) -> CorpusStats:

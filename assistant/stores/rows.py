@@ -69,6 +69,11 @@ def bump(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO meta VALUES ('revision', '1') ON CONFLICT (key) DO UPDATE SET value = value + 1")
 
 
+def mark_erased(connection: sqlite3.Connection) -> None:
+    """Say that the files still hold what the ledger no longer does, until they are made anew."""
+    write_meta(connection, {"erase": "1"})
+
+
 def delete_document(connection: sqlite3.Connection, corpus: str, name: str) -> bool:
     """Remove a document with its chunks and stems inside a running transaction; False where unknown."""
     row = connection.execute("SELECT id FROM documents WHERE corpus = ? AND name = ?", (corpus, name)).fetchone()

@@ -1,8 +1,10 @@
 """Keeps the vector index equal to the ledger, without ever embedding.
 
 The ledger counts its changes (`revision`) and records which generation of the index shows which of
-them (`generation`, `vectors`). A reader that finds the index behind mends it, or, while another process
-writes, searches the ledger instead. Refuses to know documents and words.
+them (`generation`, `vectors`, and `through`, the newest chunk's number). A published generation is never
+changed: additions go to a copy of it, removals have it built anew, so that nothing of what was removed stays
+on the disk, and a process killed meanwhile leaves a folder that nobody reads. Refuses to know
+documents and words.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -23,11 +26,17 @@ from assistant.stores.vectors import Vector, VectorIndex
 
 _PATIENCE = 2.0  # seconds to wait for another writer
 _RETRY = 30.0  # seconds until an index that could not be made is tried again
-# chunks; fewer are indexed anew after a removal (about 3 s), because Chroma keeps removed vectors in its files;
-# above, `ingest --rebuild` is what frees the disk of them
-_REBUILD_BELOW = 5_000
 _BATCH = 1_000  # chunks read from the ledger at once
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An open index and what it shows: the ledger as of `revision`, chunks up to the number `through`."""
+
+    index: VectorIndex
+    revision: str
+    through: int
 
 
 class IndexKeeper:
@@ -37,9 +46,8 @@ class IndexKeeper:
         self._folder = folder
         self._ledger = ledger
         self._url = url
-        self._sync = threading.Lock()  # guards the next two together
-        self._index: VectorIndex | None = None
-        self._seen = ""  # the revision that our open index shows
+        self._sync = threading.Lock()  # guards the next one
+        self._shown: Shown | None = None
         self._retry_at = 0.0
 
     @contextmanager
@@ -64,66 +72,65 @@ class IndexKeeper:
         finally:
             lock.release()
 
-    def current(self) -> VectorIndex | None:
-        """The index if it shows the ledger's revision, opened or mended where that is needed, or None."""
+    def current(self) -> Shown | None:
+        """The newest index that can be read now, mended where it is behind and nobody writes, or None.
+
+        It may show an older revision than the ledger's: the chunks after `through` are the ledger's to search.
+        """
         meta = self._ledger.meta()
-        index = self._showing(meta)
-        if index:
-            return index
-        if self._index and meta.get("vectors") == meta.get("revision", "0"):
-            # another process changed the index: an open Chroma does not notice, a fresh one does
-            index = self._generation(meta["generation"])
-            if index.is_sealed():
-                self._adopt(index, meta["vectors"])
-                return index
+        shown = self._showing(meta)
+        if shown and shown.revision == meta.get("revision", "0"):
+            return shown
         if time.monotonic() >= self._retry_at:
             try:
                 with self.locked(wait=0.0):
                     self.mend()
+                    return self._showing(self._ledger.meta())
             except StoreBusy:
-                return None  # the writer brings the vectors after its commits
-        return self._showing(self._ledger.meta())
+                _log.debug("Another process writes; it brings the vectors after its commits.")
+        return self._showing(meta) or self._opened(meta)
 
     def mend(self) -> bool:
-        """Make the index equal to the ledger, under the lock; True where it had to be built anew."""
+        """Make the index equal to the ledger, under the lock; True where it was not."""
         meta = self._ledger.meta()
-        if self._showing(meta):
+        shown = self._showing(meta)
+        if shown and shown.revision == meta.get("revision", "0") and not meta.get("erase"):
             return False
-        revision, generation = meta.get("revision", "0"), meta.get("generation", "")
-        self.forget()
-        index = self._generation(generation) if generation else None
+        self._sweep(meta.get("generation", ""))
         try:
-            ids = self._ledger.ids()
-            if index and index.is_sealed() and index.ids() == set(ids) and index.readable(ids):
-                if meta.get("vectors") != revision:
-                    self._ledger.set_meta(vectors=revision)
-                self._adopt(index, revision)
-                return False
+            index = shown.index if shown else self._trusted(meta)
+            ids, there = set(self._ledger.ids()), index.ids() if index else set()
         except CorpusError as error:
             _log.warning("%s", error)
+            index, ids, there = None, set(), set()
         try:
-            self._rebuild(index)
+            return self._bring(index, sorted(ids - there), bool(there - ids or meta.get("erase")))
         except (CorpusError, OSError) as error:
             _log.warning("The vector index cannot be made now (%s). The ledger is searched instead.", error)
-            self._retry_at = time.monotonic() + _RETRY
+            self._failed()
             return False
-        return True
 
-    def follow(self, added: Sequence[str], removed: Sequence[str]) -> None:
+    def follow(self, added: Sequence[str]) -> None:
         """Bring the vectors after a writer's commits, under the lock; a failure is mended by a reader."""
-        if not (added or removed):
+        meta = self._ledger.meta()
+        shown, erase = self._showing(meta), bool(meta.get("erase"))
+        if not (added or erase):
             return
-        kept = set(self._ledger.ids())
         try:
-            if self._index is None or (removed and len(kept) <= _REBUILD_BELOW):
-                self._rebuild(self._index)
-            else:
-                self._extend(self._index, [c for c in added if c in kept], [c for c in removed if c not in kept])
+            there = self._ledger.existing(added)
+            self._bring(shown.index if shown else None, [c for c in added if c in there], erase)
         except (CorpusError, OSError) as error:
             _log.warning("The vector index could not follow the ledger (%s). It will be mended.", error)
-            self.forget()
-        if removed:
-            self._ledger.scrub()
+            self._failed()
+            if erase:
+                self._ledger.scrub()  # the words at least
+
+    def publish(self, added: Sequence[str]) -> bool:
+        """The same in the middle of a writer's work; False where something was removed: that is done once."""
+        if self._ledger.meta().get("erase"):
+            return False
+        self.follow(added)
+        return True
 
     def distrust(self) -> None:
         """Have the index built anew: a search of it failed."""
@@ -137,58 +144,113 @@ class IndexKeeper:
     def forget(self) -> None:
         """Close the index; the next search opens it again."""
         with self._sync:
-            index, self._index, self._seen = self._index, None, ""
-        if index:
-            index.close()
+            shown, self._shown = self._shown, None
+        if shown:
+            shown.index.close()
 
     def drop(self) -> None:
         """Remove the index, under the lock."""
-        index = self._index
-        self.forget()
+        index = self.released()
         if index:
             index.drop()
         self._sweep("")
 
+    def released(self) -> VectorIndex | None:
+        """The index that is published now, let go of: to be dropped when the ledger names another one."""
+        generation = self._ledger.meta().get("generation")
+        self.forget()
+        return self._generation(generation) if generation else None
+
+    def receive(self, other: IndexKeeper) -> None:
+        """Take another keeper's published generation among this one's; both locks are held.
+
+        Until the ledger names it, it is a folder that nobody reads.
+        """
+        index = other.released()
+        if index and not self._url:
+            target = self._folder / "chroma" / index.generation
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (other._folder / "chroma" / index.generation).replace(target)
+
     def _generation(self, name: str) -> VectorIndex:
         return VectorIndex(self._folder / "chroma", name, url=self._url)
 
-    def _showing(self, meta: Mapping[str, str]) -> VectorIndex | None:
-        revision = meta.get("revision", "0")
+    def _showing(self, meta: Mapping[str, str]) -> Shown | None:
+        """The open index, if it is what the ledger names."""
         with self._sync:
-            index = self._index
-            if index and index.generation == meta.get("generation") and self._seen == revision:
-                return index if meta.get("vectors") == revision else None
+            shown = self._shown
+        if shown and shown.index.generation == meta.get("generation") and shown.revision == meta.get("vectors"):
+            return shown
         return None
 
-    def _adopt(self, index: VectorIndex, revision: str) -> None:
+    def _opened(self, meta: Mapping[str, str]) -> Shown | None:
+        """The index that another process has published, opened."""
+        try:
+            index = self._trusted(meta)
+        except CorpusError as error:  # replaced in this moment, or broken: the lock's next holder will know
+            _log.info("%s", error)
+            return None
+        return self._adopt(index, meta["vectors"], int(meta["through"])) if index else None
+
+    def _trusted(self, meta: Mapping[str, str]) -> VectorIndex | None:
+        """The index that the ledger names, opened, if its files are as they were sealed and can be read."""
+        if not (meta.get("generation") and meta.get("vectors") and meta.get("through")):
+            return None
+        index = self._generation(meta["generation"])
+        if index.is_sealed() and index.readable():
+            return index
+        index.close()
+        return None
+
+    def _failed(self) -> None:
+        self.forget()
+        self._retry_at = time.monotonic() + _RETRY
+
+    def _adopt(self, index: VectorIndex, revision: str, through: int) -> Shown:
+        new = Shown(index, revision, through)
         with self._sync:
-            old, self._index, self._seen = self._index, index, revision
-        if old and old is not index:
-            old.close()
+            old, self._shown = self._shown, new
+        if old and old.index is not index:
+            old.index.close()
+        return new
 
-    def _rebuild(self, old: VectorIndex | None) -> None:
-        """Write a new generation from the ledger, then switch to it, then remove the old one."""
-        revision = self._ledger.meta().get("revision", "0")
-        index = self._generation(VectorIndex.new_generation())
-        index.add(Vector(*row) for row in self._ledger.all_vectors())
-        index.seal()
-        self._ledger.set_meta(generation=index.generation, vectors=revision)
-        self._adopt(index, revision)
-        if old:
-            old.drop()
-        self._sweep(index.generation)
+    def _bring(self, index: VectorIndex | None, added: Sequence[str], erase: bool) -> bool:
+        """Publish an index that equals the ledger, from a trusted one where there is one; True if it is another.
 
-    def _extend(self, index: VectorIndex, added: Sequence[str], removed: Sequence[str]) -> None:
-        index.unseal()
-        index.remove(removed)
-        for start in range(0, len(added), _BATCH):
-            batch = added[start : start + _BATCH]
+        With `erase` nothing of the present files is kept, and the ledger's own are scrubbed.
+        """
+        meta = self._ledger.meta()
+        revision, through = meta.get("revision", "0"), self._ledger.newest()
+        if index is None or erase or (added and not index.is_sealed()):
+            new = self._generation(VectorIndex.new_generation())
+            new.add((Vector(*row) for row in self._ledger.all_vectors()), self._ledger.counts())
+        else:
+            new = self._extended(index, added) if added else index
+        if new is not index:
+            new.seal()
+        self._ledger.set_meta(generation=new.generation, vectors=revision, through=str(through))
+        self._adopt(new, revision, through)
+        old = meta.get("generation")
+        if old and old != new.generation:
+            self._generation(old).drop()
+        self._sweep(new.generation)
+        if erase and self._ledger.scrub():
+            self._ledger.set_meta(erase="")
+        return bool(new is not index or added)
+
+    def _extended(self, index: VectorIndex, added: Sequence[str]) -> VectorIndex:
+        new = index
+        if not index.in_place:
+            new = self._generation(VectorIndex.new_generation())
+            index.copy_to(new)
+        new.add(self._vectors(added), self._ledger.counts(added))
+        return new
+
+    def _vectors(self, chunk_ids: Sequence[str]) -> Iterator[Vector]:
+        for start in range(0, len(chunk_ids), _BATCH):
+            batch = chunk_ids[start : start + _BATCH]
             chunks, vectors = self._ledger.chunks(batch), self._ledger.vectors(batch)
-            index.add(Vector(c, chunks[c].corpus, vectors[c]) for c in batch)
-        index.seal()
-        revision = self._ledger.meta().get("revision", "0")
-        self._ledger.set_meta(vectors=revision)
-        self._adopt(index, revision)
+            yield from (Vector(c, chunks[c].corpus, vectors[c]) for c in batch)
 
     def _sweep(self, current: str) -> None:
         # generations that a killed process left behind

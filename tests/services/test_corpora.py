@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from assistant.retrieval import lexical
 from assistant.services.corpora import CorporaService
 from assistant.services.ingestion import Stage
 from assistant.stores.passages import PassageStore
+
+from ..stores.traces import traces
 
 
 @pytest.fixture
@@ -99,9 +102,7 @@ def test_a_removed_document_leaves_no_word_on_disk(service, store, tmp_path):
     service.add_document("notas", "b.md", b"Outra nota qualquer.")
     stages(service)
     service.remove_document("notas", "a.md")
-    stems = [*lexical.terms("zorgblat"), "zorgblat"]
-    for path in (p for p in tmp_path.rglob("*") if p.is_file()):
-        assert not any(stem.encode() in path.read_bytes() for stem in stems), path
+    assert traces(tmp_path, [*lexical.terms("zorgblat"), "zorgblat"]) == []
     assert found(store, "nota")
 
 
@@ -236,3 +237,98 @@ def test_a_killed_ingestion_serves_whole_documents_and_goes_on(service, store, t
     assert embedder.passages == before
     assert stages(service).count(Stage.UNCHANGED) == 3
     assert embedder.passages == before + 9
+
+
+class Bulk:
+    """A bulk embedder that counts what it is given and how often it is opened."""
+
+    def __init__(self, embedder):
+        self.embedder, self.opened, self.calls = embedder, 0, []
+
+    @contextmanager
+    def __call__(self):
+        self.opened += 1
+        yield self
+
+    def embed_passages(self, texts):
+        self.calls.append(len(texts))
+        return [[1.0] + [0.0] * 383 for _ in texts]
+
+
+def test_many_small_documents_are_embedded_in_bulk_each_text_once(tmp_path, store, embedder):
+    bulk = Bulk(embedder)
+    service = CorporaService(tmp_path / "corpora", store, embedder, bulk=bulk)
+    service.create("notas", "Notas")
+    for number in range(90):  # the second section is the same in all: title, heading and text
+        text = f"# Ata\n\nDecisão {number} da assembleia.\n\n# Fim\n\nNada mais havendo."
+        service.add_document("notas", f"d{number:02}.md", text.encode())
+    before = embedder.passages
+    events = list(service.ingest())
+    assert (bulk.opened, embedder.passages - before) == (1, 0)
+    assert sum(bulk.calls) == 91
+    assert max(bulk.calls) == 64
+    assert [e.document for e in events if e.stage is Stage.DONE] == [f"d{n:02}.md" for n in range(90)]
+    assert sum(e.embedded for e in events if e.stage is Stage.DONE) == 91
+    assert [e.done for e in events if e.stage is Stage.DONE] == list(range(1, 91))
+    assert service.list()[0].stats.chunks == 180
+    assert stages(service) == [Stage.UNCHANGED] * 90
+    assert bulk.opened == 1
+
+
+def test_a_few_documents_need_no_bulk_embedder(tmp_path, store, embedder):
+    bulk = Bulk(embedder)
+    service = CorporaService(tmp_path / "corpora", store, embedder, bulk=bulk)
+    service.create("notas", "Notas")
+    service.add_document("notas", "a.md", b"# A\n\nPrimeiro.\n\n# B\n\nSegundo.\n")
+    before = embedder.passages
+    stages(service)
+    assert (bulk.opened, embedder.passages - before) == (0, 2)
+
+
+def test_the_text_of_a_document_under_another_name_is_not_embedded_again(service, store, embedder):
+    text = b"# Prazo\n\nA troca vale por trinta dias.\n\n# Frete\n\nO frete sai de gra\xc3\xa7a.\n"
+    service.add_document("notas", "a.md", text)
+    stages(service)
+    before = embedder.passages
+    service.create("copias", "Cópias")
+    service.add_document("copias", "a.md", text)
+    service.add_document("notas", "a.md", text)  # the same again
+    assert stages(service).count(Stage.UNCHANGED) == 1
+    assert embedder.passages == before
+    assert len(found(store, "frete")) == 2
+
+
+def test_an_index_is_rebuilt_beside_the_one_that_answers(service, store, embedder):
+    for number in range(3):
+        service.add_document("notas", f"d{number}.md", f"O zorgblat {number} custa doze reais.".encode())
+    stages(service)
+    before = embedder.passages
+    for event in service.ingest(rebuild=True):
+        assert len(found(store, "zorgblat")) == 3, f"nothing answers at {event.stage} of {event.document}"
+    assert embedder.passages - before == 3
+    assert len(found(store, "zorgblat")) == 3
+    assert stages(service) == [Stage.UNCHANGED] * 3
+
+
+def test_a_rebuild_that_is_left_goes_on_where_it_was(service, store, embedder):
+    for number in range(3):
+        service.add_document("notas", f"d{number}.md", f"O zorgblat {number} custa doze reais.".encode())
+    stages(service)
+    before = embedder.passages
+    steps = service.ingest(rebuild=True)
+    assert next(e for e in steps if e.stage is Stage.DONE).document == "d0.md"
+    steps.close()  # type: ignore[attr-defined]
+    assert len(found(store, "zorgblat")) == 3
+    assert stages(service, rebuild=True).count(Stage.UNCHANGED) == 1
+    assert embedder.passages - before == 3
+
+
+def test_documents_are_removed_from_an_index_of_another_embedder(service, store, tmp_path, embedder):
+    service.add_document("notas", "a.md", b"O zorgblat custa doze reais.")
+    service.add_document("notas", "b.md", b"Outra nota qualquer.")
+    stages(service)
+    other = PassageStore(tmp_path / "index", "another/one", 384, lexical.terms)
+    CorporaService(tmp_path / "corpora", other, embedder).remove_document("notas", "a.md")
+    other.close()
+    assert traces(tmp_path, ["zorgblat"]) == []
+    assert found(store, "nota")

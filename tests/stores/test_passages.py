@@ -15,8 +15,9 @@ import pytest
 from filelock import FileLock
 
 from assistant.errors import CorpusError, IndexMismatch, StoreBusy
-from assistant.stores.passages import Draft, PassageStore
+from assistant.stores.passages import PassageStore
 from assistant.stores.rows import DocumentRecord
+from assistant.stores.writer import Draft
 
 DIMENSION = 8
 NAME = "test/eight"
@@ -38,6 +39,18 @@ def document(name: str, corpus: str = "luas", **fields: object) -> DocumentRecor
 def put(store: PassageStore, name: str, *texts: str, corpus: str = "luas") -> None:
     with store.writing() as writer:
         writer.replace(document(name, corpus), [draft(t) for t in texts])
+
+
+def leave_unfinished(store: PassageStore, name: str, *texts: str) -> None:
+    """Begin an index beside the one in use, and stop in the middle."""
+
+    def begin() -> None:
+        with store.beside() as new:
+            put(new, name, *texts)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        begin()
 
 
 def texts(store: PassageStore, hits: list) -> list[str]:
@@ -96,7 +109,7 @@ def either(request, tmp_path):
 
 def vanish(store: PassageStore) -> None:
     """Make the ledger useless for a dense search, so that only Chroma can answer."""
-    store._scan = lambda *a: pytest.fail("the ledger was scanned instead of Chroma")  # type: ignore[method-assign]
+    store._scan = lambda *a, **k: pytest.fail("the ledger was scanned instead of Chroma")  # type: ignore[method-assign]
 
 
 def test_both_searches_find_what_was_written(either):
@@ -182,8 +195,8 @@ def test_another_embedder_is_refused_until_the_index_is_made_again(store, tmp_pa
         other.search_lexical(["texto"], None, 1)
     with pytest.raises(IndexMismatch), other.writing():
         pass
-    other.reset()
-    put(other, "a.md", "texto")
+    with other.beside() as new:
+        put(new, "a.md", "texto")
     assert len(other.search_lexical(["texto"], None, 1)) == 1
     other.close()
 
