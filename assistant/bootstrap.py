@@ -20,6 +20,7 @@ from assistant.retrieval.retriever import Retriever
 from assistant.services.adapters import AdaptersService
 from assistant.services.chat import ChatOptions, ChatService
 from assistant.services.corpora import CorporaService
+from assistant.services.corpus_tools import CorpusTools, corpus_tools
 from assistant.services.datasets import DataSetService
 from assistant.services.doctor import Check, Doctor
 from assistant.services.evaluation import EvaluationService, progress_lines
@@ -86,6 +87,11 @@ class Assistant:
     def corpora(self) -> CorporaService:
         """The corpora page's service."""
         return CorporaService(self.settings.corpora, self.store, self.embedder)
+
+    @cached_property
+    def corpus_tools(self) -> CorpusTools:
+        """What changes corpora and brings documents into them."""
+        return corpus_tools(self.corpora, self.store, lambda: self.adapters, self.settings.var)
 
     @cached_property
     def retriever(self) -> Retriever:
@@ -213,7 +219,9 @@ class Assistant:
             self._progress(f"the index could not be brought up to date: {error}")
 
     def close(self) -> None:
-        """Free the model and close the index."""
+        """Free the model and close the index; documents that are coming in stop first."""
+        if tools := self.__dict__.pop("corpus_tools", None):
+            tools.ingestions.close()
         for name in ("engine", "store"):
             part = self.__dict__.pop(name, None)
             if part is not None:
