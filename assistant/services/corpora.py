@@ -21,7 +21,7 @@ import tomlkit
 from assistant.engines.base import Embedder
 from assistant.errors import ConfigurationError, CorpusNotFound, DocumentRefused, StorageError
 from assistant.retrieval.loading import MAX_BYTES, SUFFIXES, load, too_large, wrong_kind
-from assistant.services.corpus_card import CorpusCard, read_card
+from assistant.services.corpus_card import CorpusCard, dates_in, read_card
 from assistant.services.ingestion import File, Ingestion, Progress, Stage
 from assistant.stores.manifests import (
     NO_TEXT,
@@ -208,9 +208,10 @@ class CorporaService:
 
     def _files(self, corpus: str) -> Iterator[File]:
         # links could lead out of the corpus, hidden files are somebody's half-written ones
+        given = dates_in(self.folder / corpus / "corpus.toml")
         for path in sorted((self.folder / corpus / "documents").glob("*")):
             if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
-                yield File(corpus, path)
+                yield File(corpus, path, given.get(path.name, ""))
 
     def _corpus(self, name: str) -> Path:
         folder = self.folder / check_name(name, "a corpus")

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from assistant.errors import AssistantError, CorpusNotFound, DocumentRefused, StoreBusy
+from assistant.errors import AssistantError, DocumentRefused, StoreBusy
 from assistant.services.corpora import CorporaService
 from assistant.services.corpus_dates import CorpusDates
 from assistant.services.corpus_report import ENDED, FileReport, FileState, Task, Work, WorkState
@@ -77,7 +77,8 @@ class Adding:
         self._wait = wait
         self._work = replace(work, state=WorkState.RUNNING)
         self._began = time.monotonic()
-        self._reading_at = self._began
+        self._last = self._began  # step of the ingestion
+        self._embedding = (0, 0.0)  # chunks, and the seconds that they took
         self._before = set(self._names())
         self._kept: list[str] = []  # brought in by this work
 
@@ -107,7 +108,6 @@ class Adding:
             self._take(name, path)
         yield from self._indexed()
         self._let_go_of_empty()
-        self._date()
         if self._work.task is Task.REPLACE and not self._wait(0):
             self._let_go_of_old()
         if self._order.forget:
@@ -161,7 +161,7 @@ class Adding:
         """A warning where another document has the very same content."""
         digest = sha256_of(path)
         for document in self._place.store.documents(self._work.corpus):
-            if document.name not in (name, self._work.replaces) and document.sha256.endswith(digest):
+            if document.name not in (name, self._work.replaces) and digest in document.sha256:
                 return (
                     Localized(
                         f"O conteúdo é o mesmo de {document.name}; um dos dois pode ser apagado.",
@@ -216,9 +216,11 @@ class Adding:
         line = self._work.file(step.document)
         if line is None or line.state in ENDED:  # looked at again after giving way
             return
-        if state is FileState.READING:
-            self._reading_at = now
-        rate = step.embedded / max(1e-3, now - self._reading_at) if step.embedded else line.rate
+        if step.stage is Stage.EMBEDDING:
+            chunks, seconds = self._embedding
+            self._embedding = chunks + step.embedded - line.embedded, seconds + now - self._last
+        self._last = now
+        rate = self._embedding[0] / max(1e-3, self._embedding[1]) if state is FileState.INDEXING else line.rate
         left = (step.chunks - step.embedded) / rate if rate and state is FileState.INDEXING else None
         self._line(step.document, state=state, embedded=step.embedded, chunks=step.chunks, rate=rate, seconds_left=left)
         if state in ENDED:
@@ -243,16 +245,6 @@ class Adding:
             with self._place.turns.last():
                 for _ in self._place.corpora.ingest([self._work.corpus]):
                     pass
-
-    def _date(self) -> None:
-        """Have the index show the dates that people gave."""
-        corpus = self._work.corpus
-        for name, date in self._place.dates.of(corpus).items():
-            with self._place.turns.last(), suppress(CorpusNotFound):
-                self._place.dates.apply(corpus, name)
-            line = self._work.file(name)
-            if line is not None and line.state in ENDED:
-                self._line(name, as_of=date)
 
     def _let_go_of_old(self) -> None:
         """The newer document is committed: the older one goes, with its date."""

@@ -19,7 +19,8 @@ from assistant.retrieval import freshness
 from assistant.retrieval.loading import load
 from assistant.retrieval.splitting import Chunk
 from assistant.services.corpora import CorporaService
-from assistant.services.corpus_card import read_card
+from assistant.services.corpus_card import dates_in, read_card
+from assistant.services.ingestion import state_of
 from assistant.stores.manifests import card_unreadable, write_atomically
 from assistant.stores.passages import Draft, PassageStore
 from assistant.stores.rows import DocumentRecord
@@ -59,16 +60,18 @@ class CorpusDates:
         record = self._record(corpus, document)
         if record is None or record.state != "ready":
             return
-        date = self.of(corpus).get(document) or load(self._corpora.path_of(corpus, document)).as_of
-        if date == record.as_of:
-            return
+        path, given = self._corpora.path_of(corpus, document), self.of(corpus).get(document, "")
+        state, content = state_of(path, given), state_of(path)
+        if state == record.sha256 or content != ":".join(record.sha256.split(":")[:2]):
+            return  # it shows the date already, or the file is another one by now: the next ingestion reads it
+        date = given or load(path).as_of
         chunks = self._store.chunks_of(corpus, document)
         drafts = {c.position: Chunk(c.text, c.heading, c.page, c.title).digest for c in chunks}
         vectors = self._store.known_vectors(list(drafts.values()))
         if not all(digest in vectors for digest in drafts.values()):
             return  # cut by other rules than today's: the next ingestion reads it anew, with its date
         dated = DocumentRecord(
-            corpus, document, record.sha256, record.title, date, record.pages, state="ready", notes=record.notes
+            corpus, document, state, record.title, date, record.pages, state="ready", notes=record.notes
         )
         with self._store.writing() as writer:
             ready = [
@@ -79,16 +82,6 @@ class CorpusDates:
 
     def _record(self, corpus: str, document: str) -> DocumentRecord | None:
         return next((d for d in self._store.documents(corpus) if d.name == document), None)
-
-
-def dates_in(path: Path) -> dict[str, str]:
-    """The table `[dates]` of a corpus.toml; what is no date there counts as nothing."""
-    try:
-        raw = tomllib.loads(path.read_text("utf-8")).get("dates")
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise card_unreadable(path, error) from error
-    found = raw.items() if isinstance(raw, dict) else ()
-    return {str(name): str(date) for name, date in found if freshness.parse(str(date))}
 
 
 def checked_date(text: str) -> str:

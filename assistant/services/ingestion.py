@@ -49,10 +49,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A document on disk and the corpus it belongs to."""
+    """A document on disk and the corpus it belongs to; `as_of` is the date that a person gave it, "" for none."""
 
     corpus: str
     path: Path
+    as_of: str = ""
 
 
 class Ingestion:
@@ -75,7 +76,7 @@ class Ingestion:
         done, total = place
         corpus, name = file.corpus, file.path.name
         try:
-            digest = self._digest(file.path)
+            digest = state_of(file.path, file.as_of)
             if digest == known:
                 yield Progress(corpus, name, Stage.UNCHANGED, done + 1, total)
                 return
@@ -89,7 +90,9 @@ class Ingestion:
                 )
         except DocumentRefused as error:
             reason = Localized.of(error)
-            record = DocumentRecord(corpus, name, self._digest(file.path), name, state="refused", notes=(reason.pt,))
+            record = DocumentRecord(
+                corpus, name, state_of(file.path, file.as_of), name, state="refused", notes=(reason.pt,)
+            )
             writer.replace(record, [])
             yield Progress(corpus, name, Stage.REFUSED, done + 1, total, warnings=(reason,))
             return
@@ -102,7 +105,8 @@ class Ingestion:
             count = start + len(batch)
             yield Progress(corpus, name, Stage.EMBEDDING, done, total, len(chunks), count)
         notes = tuple(warning.pt for warning in document.warnings)
-        record = DocumentRecord(corpus, name, digest, document.title, document.as_of, len(document.pages), notes=notes)
+        as_of = file.as_of or document.as_of
+        record = DocumentRecord(corpus, name, digest, document.title, as_of, len(document.pages), notes=notes)
         writer.replace(record, [_draft(c, vectors[c.digest]) for c in chunks])
         yield Progress(corpus, name, Stage.DONE, done + 1, total, len(chunks), len(missing), warnings=document.warnings)
 
@@ -113,16 +117,20 @@ class Ingestion:
                 writer.remove(document.corpus, document.name)
                 yield Progress(document.corpus, document.name, Stage.REMOVED, 0, len(files))
 
-    def _digest(self, path: Path) -> str:
-        # of the content and of the rules that cut it: new rules make every document new
-        try:
-            content = sha256_of(path)
-        except OSError as error:
-            raise StorageError(
-                f"{path} cannot be read: {error}. Check its rights.",
-                pt=f"{path} não pode ser lido. Confira as permissões do arquivo.",
-            ) from error
-        return f"{VERSION}:{content}"
+
+def state_of(path: Path, given: str = "") -> str:
+    """What a document is read from, in short: its content, the rules that cut it, and the date that was given to it.
+
+    Where any of these is another one, the document is new to the index; texts that it knows are not embedded again.
+    """
+    try:
+        content = sha256_of(path)
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be read: {error}. Check its rights.",
+            pt=f"{path} não pode ser lido. Confira as permissões do arquivo.",
+        ) from error
+    return f"{VERSION}:{content}:{given}" if given else f"{VERSION}:{content}"
 
 
 def _draft(chunk: Chunk, embedding: Sequence[float]) -> Draft:

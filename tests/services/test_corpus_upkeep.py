@@ -76,6 +76,22 @@ def test_a_given_date_goes_before_the_documents_own_without_embedding(library: L
         library.tools.upkeep.date("notas", "../corpus.toml", "2025")
 
 
+def test_every_ingestion_honours_the_dates_of_corpus_toml(library: Library) -> None:
+    filled(library)
+    path = library.corpora.card_path("notas")
+    path.write_text(path.read_text("utf-8") + '\n[dates]\n"farol.md" = "2019-04"\n"outro.md" = "não é data"\n', "utf-8")
+    before = library.embedder.passages
+    assert [step.document for step in library.corpora.ingest() if step.stage == "done"] == ["farol.md"]
+    assert {d.name: d.as_of for d in library.corpora.documents("notas")}["farol.md"] == "2019-04"
+    assert [str(step.stage) for step in library.corpora.ingest()] == ["unchanged", "unchanged"]
+    assert library.embedder.passages == before
+    library.corpora.path_of("notas", "farol.md").write_text("# Farol\n\nOutro texto.", "utf-8")
+    library.tools.upkeep.date("notas", "farol.md", "2020")
+    assert library.found("zorgblat"), "the changed file is read by the next ingestion, not dated over"
+    list(library.corpora.ingest())
+    assert library.corpora.documents("notas")[0].as_of == "2020" and not library.found("zorgblat")
+
+
 def test_a_removed_document_leaves_no_word_and_no_date(library: Library) -> None:
     filled(library)
     library.tools.upkeep.date("notas", "farol.md", "2024")

@@ -62,7 +62,7 @@
   const payload = (data) => {
     const sent = {};
     for (const [key, value] of Object.entries(data)) if (key !== "event" && key !== "field") sent[key] = number(value);
-    for (const key of ["question", "id", "language"]) if (key in data) sent[key] = data[key];
+    for (const key of ["question", "id", "language", "document"]) if (key in data) sent[key] = data[key];
     return sent;
   };
 
@@ -95,8 +95,7 @@
 
   // A file that the server would cut off is not sent at all; the words stand in the page, in its language.
   const guard = (event) => {
-    const zone = event.target.closest?.("#data-drop");
-    const words = zone && document.querySelector("#data-hint [data-limit]");
+    const words = [...document.querySelectorAll("[data-guards]")].find((line) => event.target.closest?.("#" + line.dataset.guards));
     if (!words) return;
     const limit = Number(words.dataset.limit) * 2 ** 20;
     const files = [...(event.dataTransfer?.files || event.target.files || [])];
