@@ -51,14 +51,24 @@ class CorporaService:
     """Corpora under one folder and their index. Holds nothing of a visitor."""
 
     def __init__(self, folder: Path, store: PassageStore, embedder: Embedder, max_bytes: int = MAX_BYTES) -> None:
-        self.folder = folder
+        self._folder = folder
         self._store = store
         self._ingestion = Ingestion(store, embedder, max_bytes)
-        self.max_bytes = max_bytes
+        self._max_bytes = max_bytes
+
+    @property
+    def folder(self) -> Path:
+        """Where the corpora lie."""
+        return self._folder
+
+    @property
+    def max_bytes(self) -> int:
+        """The largest document."""
+        return self._max_bytes
 
     def names(self) -> list[str]:
         """Names of all corpora that have a corpus.toml, sorted."""
-        return sorted(p.parent.name for p in self.folder.glob("*/corpus.toml") if not p.parent.is_symlink())
+        return sorted(p.parent.name for p in self._folder.glob("*/corpus.toml") if not p.parent.is_symlink())
 
     def list(self) -> list[Corpus]:
         """All corpora; one whose corpus.toml is faulty is listed with its problem."""
@@ -67,7 +77,7 @@ class CorporaService:
         for name in self.names():
             problem = NO_TEXT
             try:
-                card = read_card(self.folder / name / "corpus.toml")
+                card = read_card(self._folder / name / "corpus.toml")
             except ConfigurationError as error:
                 card, problem = CorpusCard(name, Localized(name, name), NO_TEXT), Localized.of(error)
             files = tuple(f.path.name for f in self._files(name))
@@ -92,8 +102,15 @@ class CorporaService:
         wanted = unicodedata.normalize("NFC", document)
         found = next((path for path in self.paths(name) if path.name == wanted), None)
         if found is None:
-            raise unknown_document(name, document)
+            raise CorpusNotFound(
+                f"The corpus {name!r} has no document {document[:120]!r}. Look at its list again.",
+                pt=f"O corpus {name!r} não tem o documento {document[:120]!r}. Veja de novo a lista dele.",
+            )
         return found
+
+    def check_file_name(self, filename: str) -> str:
+        """The name as it is kept; raises `DocumentRefused` for one that leads elsewhere or a kind that is not read."""
+        return self._file_name(filename)
 
     def max_age_days(self, name: str) -> int:
         """Days after which a source of the corpus is old; 0 where never, or where the corpus is gone."""
@@ -134,7 +151,7 @@ class CorporaService:
 
     def create(self, name: str, title: str) -> Corpus:
         """Make an empty corpus; raises `ConfigurationError` for a bad or taken name."""
-        folder = self.folder / check_name(name, "a corpus")
+        folder = self._folder / check_name(name, "a corpus")
         title = " ".join(title.split())[:120] or name
         document = {
             "title": {"pt": title, "en": title},
@@ -160,22 +177,22 @@ class CorporaService:
         Raises `DocumentRefused` for a bad name, a link, a kind that is not read or a file too large.
         """
         folder = self._documents(corpus)
-        target = folder / self.check_file_name(filename)
+        target = folder / self._file_name(filename)
         if target.is_symlink():
             raise DocumentRefused(
                 f"{filename!r} is a link in the corpus {corpus!r}. Remove it first.",
                 pt=f"{filename!r} é um atalho no corpus {corpus!r}. Remova-o antes.",
             )
         data = content if isinstance(content, bytes) else self._read(content)
-        if len(data) > self.max_bytes:
-            raise too_large(filename, len(data), self.max_bytes)
+        if len(data) > self._max_bytes:
+            raise too_large(filename, len(data), self._max_bytes)
         temporary = folder / f".{uuid.uuid4().hex}{target.suffix}"
         try:
             with temporary.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            load(temporary, max_bytes=self.max_bytes)  # what cannot be read is refused before it is kept
+            load(temporary, max_bytes=self._max_bytes)  # what cannot be read is refused before it is kept
             temporary.replace(target)
         except DocumentRefused as error:
             en, pt = (error.text(lang).replace(temporary.name, target.name) for lang in ("en", "pt"))
@@ -192,7 +209,10 @@ class CorporaService:
         path = self._documents(corpus) / name
         listed = {f.path.name for f in self._files(corpus)} | {d.name for d in self._store.documents(corpus)}
         if name not in listed:
-            raise unknown_document(corpus, filename)
+            raise CorpusNotFound(
+                f"The corpus {corpus!r} has no document {filename!r}.",
+                pt=f"O corpus {corpus!r} não tem o documento {filename!r}.",
+            )
         with self._store.writing() as writer:
             path.unlink(missing_ok=True)
             writer.remove(corpus, name)
@@ -208,13 +228,13 @@ class CorporaService:
 
     def _files(self, corpus: str) -> Iterator[File]:
         # links could lead out of the corpus, hidden files are somebody's half-written ones
-        given = dates_in(self.folder / corpus / "corpus.toml")
-        for path in sorted((self.folder / corpus / "documents").glob("*")):
+        given = dates_in(self._folder / corpus / "corpus.toml")
+        for path in sorted((self._folder / corpus / "documents").glob("*")):
             if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
                 yield File(corpus, path, given.get(path.name, ""))
 
     def _corpus(self, name: str) -> Path:
-        folder = self.folder / check_name(name, "a corpus")
+        folder = self._folder / check_name(name, "a corpus")
         if folder.is_symlink() or not (folder / "corpus.toml").is_file():
             raise unknown_corpus(name, self.names())
         return folder
@@ -231,8 +251,7 @@ class CorporaService:
             raise _unwritable(folder, error) from error
         return folder
 
-    def check_file_name(self, filename: str) -> str:
-        """The name as it is kept; raises `DocumentRefused` for one that leads elsewhere or a kind that is not read."""
+    def _file_name(self, filename: str) -> str:
         name = unicodedata.normalize("NFC", filename)
         if not _FILE_NAME.fullmatch(name) or ".." in name:
             raise DocumentRefused(
@@ -251,8 +270,8 @@ class CorporaService:
                 f"{path.name} is a link or no file. Give the file itself.",
                 pt=f"{path.name} é um atalho ou não é um arquivo. Envie o próprio arquivo.",
             )
-        if path.stat().st_size > self.max_bytes:
-            raise too_large(path.name, path.stat().st_size, self.max_bytes)
+        if path.stat().st_size > self._max_bytes:
+            raise too_large(path.name, path.stat().st_size, self._max_bytes)
         return path.read_bytes()
 
 
@@ -262,14 +281,6 @@ def unknown_corpus(name: str, known: Sequence[str]) -> CorpusNotFound:
     return CorpusNotFound(
         f"No corpus is called {name!r}. There are: {there or 'none'}.",
         pt=f"Nenhum corpus se chama {name!r}. Existem: {there or 'nenhum'}.",
-    )
-
-
-def unknown_document(corpus: str, document: str) -> CorpusNotFound:
-    """The error of a document that a corpus does not have."""
-    return CorpusNotFound(
-        f"The corpus {corpus!r} has no document {document[:120]!r}. Look at its list again.",
-        pt=f"O corpus {corpus!r} não tem o documento {document[:120]!r}. Veja de novo a lista dele.",
     )
 
 
