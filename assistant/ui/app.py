@@ -100,8 +100,8 @@ def _tabs(
         "tab_system": system,
     }
     with gr.Tabs(elem_id="pages"):
-        with words.label(gr.Tab(words.t("tab_chat"), id="tab_chat"), label="tab_chat"):
-            chat.build()
+        with words.label(gr.Tab(words.t("tab_chat"), id="tab_chat"), label="tab_chat") as tab:
+            chat.build(tab)
         for name, page in pages.items():
             tab = words.label(gr.Tab(words.t(name), id=name), label=name)
             with tab, gr.Column(elem_classes="page"):

@@ -7,11 +7,15 @@ sees the same; names from a browser are checked by the services.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import gradio as gr
 
 from assistant.errors import AssistantError
+from assistant.services.corpora import Corpus
+from assistant.services.corpus_report import Work
 from assistant.ui.clicks import BIND
 from assistant.ui.contracts import Assistant
 from assistant.ui.corpus_add import AddStep, Updates
@@ -124,7 +128,10 @@ class CorporaPage:
             return {}
 
     def _ticked(self, session: Session, looking: Looking, seen: str) -> Updates:
-        t, known = texts(session.language), self._listings()
+        t, works = texts(session.language), self._assistant.corpus_tools.ingestions.works()
+        if seen.startswith(f"{_marks(works)} ") and not any(work.active for work in works):
+            return {}  # nothing goes on: a page that is only open costs next to nothing
+        known = self._listings()
         if looking.corpus not in _names(known):  # gone, or renamed by somebody else
             return self.painted(session, looking, form=True) if known or looking.corpus else {}
         progress = {self._add.progress: self._add.running(looking, t)}
@@ -180,23 +187,30 @@ class CorporaPage:
         return listing(self._listings(), t)
 
     def _listings(self) -> list[Listed]:
-        corpora, works = self._assistant.corpora, self._assistant.corpus_tools.ingestions.works()
+        works = self._assistant.corpus_tools.ingestions.works()
         busy = {work.corpus for work in works if work.active}
-        found = []
-        for corpus in corpora.list():
-            paths = corpora.paths(corpus.card.name)
-            size = sum(path.stat().st_size for path in paths if path.exists())
-            found.append(Listed(corpus, size, corpus.card.name in busy))
-        return found
+        return [self._listing(corpus, corpus.card.name in busy) for corpus in self._assistant.corpora.list()]
+
+    def _listing(self, corpus: Corpus, busy: bool) -> Listed:
+        found = [path.stat() for path in self._assistant.corpora.paths(corpus.card.name) if path.exists()]
+        latest = max((status.st_mtime for status in found), default=0.0)
+        changed = date.fromtimestamp(latest).isoformat() if latest else ""
+        return Listed(corpus, sum(status.st_size for status in found), busy, changed)
 
     def _headed(self, corpus: str, known: list[Listed], t: Texts) -> Safe:
         return next((head(item, t) for item in known if item.corpus.card.name == corpus), Safe(""))
 
     def _signature(self, corpus: str, known: list[Listed]) -> str:
-        """What list and table are painted from, in short."""
+        """What list and table are painted from, in short: the works' marks, then the rest."""
         records = self._assistant.corpora.documents(corpus) if corpus else ()
         dates = self._assistant.corpus_tools.dates.of(corpus) if corpus else {}
-        return str(hash((tuple((i.corpus, i.size, i.working) for i in known), tuple(records), tuple(dates.items()))))
+        works = self._assistant.corpus_tools.ingestions.works()
+        return f"{_marks(works)} {hash((tuple(known), tuple(records), tuple(dates.items())))}"
+
+
+def _marks(works: Sequence[Work]) -> int:
+    """Another number where a piece of work began or ended."""
+    return hash(tuple((work.id, work.corpus, str(work.state)) for work in works))
 
 
 def _names(known: list[Listed]) -> list[str]:

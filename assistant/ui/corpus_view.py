@@ -35,11 +35,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A corpus as the list shows it: with its bytes, and whether documents are coming in."""
+    """A corpus as the list shows it: its bytes, whether documents are coming in, and when one last changed on disk.
+
+    `changed` is an ISO date, "" where there are no documents.
+    """
 
     corpus: Corpus
     size: int = 0
     working: bool = False
+    changed: str = ""
 
 
 def listing(corpora: Sequence[Listed], t: Texts, chosen: str = "") -> Safe:
@@ -58,6 +62,8 @@ def _listed(listed: Listed, t: Texts, chosen: bool) -> Safe:
     if corpus.problem or listed.working:
         words = t("corpus_faulty" if corpus.problem else "corpus_working")
         chip = tag("span", words, class_="chip bad" if corpus.problem else "chip good")
+    elif stats.refused:
+        chip = tag("span", formats.counted("refused", stats.refused, t), class_="chip warn")
     return tag(
         "button",
         tag("span", corpus.card.title.get(t.language), class_="adapter-name"),
@@ -83,6 +89,7 @@ def head(listed: Listed, t: Texts) -> Safe:
         _size(listed.size, t),
         _span(corpus, t),
         formats.counted("corpus_old_after", age, t) if age else t("corpus_never_old"),
+        t("corpus_changed", day=formats.day(listed.changed, t)) if listed.changed else "",
     ]
     return tag(
         "section",
@@ -187,7 +194,7 @@ def delete_question(name: str, t: Texts) -> Safe:
     """A document is to go: asked once more."""
     return tag(
         "div",
-        tag("span", t("document_delete_sure", name=name)),
+        tag("p", t("document_delete_sure", name=name)),
         button(t("delete_yes"), "submit", class_="action strong danger", action="delete", document=name),
         button(t("cancel"), "submit", action="close", document=name),
         class_="actions confirmation wanted",

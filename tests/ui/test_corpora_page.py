@@ -22,6 +22,7 @@ from assistant.stores.manifests import Localized
 from assistant.stores.passages import CorpusStats
 from assistant.stores.rows import DocumentRecord, StoredChunk
 from assistant.types import Passage
+from assistant.ui.composer import Composer
 from assistant.ui.corpora import CorporaPage
 from assistant.ui.corpus_progress import progress
 from assistant.ui.corpus_settings import words_of
@@ -68,6 +69,8 @@ def test_the_list_and_the_head_say_what_a_corpus_holds() -> None:
     for words in ("12 documentos · 1.234 passagens", "05/10/1988 a 05/2024 · 2,3 MB", "recebendo documentos"):
         assert words in shown
     assert 'aria-current="true"' in shown
+    assert "última mudança em 01/02/2025" in head(Listed(corpus, changed="2025-02-01"), PT)
+    assert "1 recusado" in listing([Listed(corpus)], PT)
     assert "1 recusado" in head(Listed(corpus), PT) and "fontes antigas após 730 dias" in head(Listed(corpus), PT)
     assert "12 documents" in head(Listed(corpus), EN)
     assert "Nenhum corpus ainda" in listing([], PT)
@@ -162,7 +165,7 @@ def test_every_event_shows_what_the_services_keep(page: CorporaPage, assistant: 
     assert added[page._add._note] == ""
     ticked = page.tick(ANA, looking, "")
     assert "nota.md" in ticked[page._documents.table] and "3 documentos" in ticked[page._list]
-    assert set(page.tick(ANA, looking, ticked[page._seen])) == {page._add.progress}
+    assert page.tick(ANA, looking, ticked[page._seen]) == {}, "nothing goes on: no open menu closes"
     assert "significado" in page.search(ANA, looking, "luas de Netuno")
     assert "Nenhum corpus" in page.search(ANA, Looking("../x"), "luas") or "não serve" in page.search(
         ANA, Looking("../x"), "luas"
@@ -179,6 +182,14 @@ def test_a_corpus_that_went_meanwhile_closes(page: CorporaPage, assistant: DemoA
     empty = page.show(ANA, looking)
     assert empty[page._main]["visible"] is False and "Nenhum corpus ainda" in empty[page._list]
     assert "Escolha ou crie" in page._add.bring_text(ANA, Looking(), "t", "texto", "")[page._add._note]
+
+
+def test_the_chat_offers_the_corpora_that_there_are_now(assistant: DemoAssistant) -> None:
+    composer = Composer(assistant, Words(PT))
+    assistant.corpora.create("novo", "Novo corpus")
+    offered = composer.offer(ANA, "direito")
+    assert ("Novo corpus", "novo") in offered["choices"] and offered["value"] == "direito"
+    assert composer.offer(ANA, "apagado")["value"] == "all"
 
 
 def test_settings_change_words_and_who_quotes(page: CorporaPage, assistant: DemoAssistant) -> None:
@@ -243,7 +254,7 @@ def test_a_corpus_is_made_filled_watched_over_a_reload_looked_into_and_searched(
     page.click("#corpus-search")
     page.wait_for_selector("#found >> text=significado 1º")
     page.click(".switch >> text=EN")
-    page.wait_for_selector("#corpus-documents >> text=ready")
+    page.wait_for_selector("#corpus-documents td.wide >> text=ready")
     page.wait_for_selector("#corpus-progress >> text=New documents")
 
 
