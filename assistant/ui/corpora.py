@@ -125,15 +125,15 @@ class CorporaPage:
         try:
             return self._ticked(session, looking, seen)
         except AssistantError:  # the next look that somebody asks for tells of it
-            return {}
+            return {self._seen: seen}
 
     def _ticked(self, session: Session, looking: Looking, seen: str) -> Updates:
         t, works = texts(session.language), self._assistant.corpus_tools.ingestions.works()
         if seen.startswith(f"{_marks(works)} ") and not any(work.active for work in works):
-            return {}  # nothing goes on: a page that is only open costs next to nothing
+            return {self._seen: seen}  # nothing goes on: a page that is only open costs next to nothing
         known = self._listings()
         if looking.corpus not in _names(known):  # gone, or renamed by somebody else
-            return self.painted(session, looking, form=True) if known or looking.corpus else {}
+            return self.painted(session, looking, form=True) if known or looking.corpus else {self._seen: seen}
         progress = {self._add.progress: self._add.running(looking, t)}
         now = self._signature(looking.corpus, known)
         if now == seen:

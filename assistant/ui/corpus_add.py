@@ -56,7 +56,7 @@ class AddStep:
 
     def _build_text(self) -> None:
         words = self._words
-        with words.label(gr.Accordion(open=False, elem_id="add-text"), label="add_text"):
+        with words.label(gr.Accordion(open=False, elem_id="add-text", elem_classes="fold"), label="add_text"):
             self._title = words.label(
                 gr.Textbox(elem_id="add-title", max_lines=1), label="add_text_title",
                 placeholder="add_text_title_example",
@@ -69,7 +69,7 @@ class AddStep:
 
     def _build_url(self) -> None:
         words = self._words
-        with words.label(gr.Accordion(open=False, elem_id="add-url"), label="add_url"):
+        with words.label(gr.Accordion(open=False, elem_id="add-url", elem_classes="fold"), label="add_url"):
             self._url = words.label(
                 gr.Textbox(elem_id="add-address", max_lines=1, placeholder="https://"),
                 label="add_url_label", info="add_url_hint",
@@ -125,7 +125,7 @@ class AddStep:
     def act(self, session: Session, looking: Looking, event: gr.EventData) -> Updates:
         """The button that stops a piece of work."""
         if event._data.get("action") != "stop":
-            return {}
+            return {self._note: ""}
         return self._brought(session, looking, lambda: self._ingestions.stop(str(event._data.get("id"))))
 
     @property

@@ -139,7 +139,11 @@ class Documents:
     def filter(self, session: Session, looking: Looking, words: str) -> Updates:
         """Only documents with these words in their names."""
         said = str(words or "")[:120].strip()
-        return {} if said == looking.words else self._paint(session, replace(looking, words=said, page=1))
+        return (
+            {self._note: gr.skip()}
+            if said == looking.words
+            else self._paint(session, replace(looking, words=said, page=1))
+        )
 
     def close(self, session: Session, looking: Looking) -> Updates:
         """Think better of it."""

@@ -34,7 +34,7 @@ class NewCorpus:
     def build(self) -> None:
         """Place the widgets."""
         words = self._words
-        with words.label(gr.Accordion(open=False, elem_id="corpus-new"), label="corpus_new"):
+        with words.label(gr.Accordion(open=False, elem_id="corpus-new", elem_classes="fold"), label="corpus_new"):
             self._title = words.label(
                 gr.Textbox(elem_id="corpus-new-title", max_lines=1),
                 label="corpus_title", placeholder="corpus_title_example",
@@ -43,7 +43,7 @@ class NewCorpus:
                 gr.Textbox(elem_id="corpus-new-name", max_lines=1), label="corpus_name", info="corpus_name_hint"
             )
             self._create = words.label(gr.Button(variant="primary", elem_id="corpus-create"), value="corpus_create")
-        with words.label(gr.Accordion(open=False, elem_id="corpus-import"), label="corpus_import"):
+        with words.label(gr.Accordion(open=False, elem_id="corpus-import", elem_classes="fold"), label="corpus_import"):
             words.follow(
                 gr.HTML(apply_default_css=False), lambda t: tag("p", t("corpus_import_hint"), class_="quiet small")
             )

@@ -39,7 +39,9 @@ class CorpusSettings:
     def build(self) -> None:
         """Place the widgets."""
         words = self._words
-        with words.label(gr.Accordion(open=False, elem_id="corpus-settings"), label="corpus_settings"):
+        with words.label(
+            gr.Accordion(open=False, elem_id="corpus-settings", elem_classes="fold"), label="corpus_settings"
+        ):
             with gr.Column(elem_classes="fields"):
                 self._texts = [
                     words.label(gr.Textbox(elem_id=key.replace("_", "-"), max_lines=3), label=key) for key in _FIELDS

@@ -210,7 +210,8 @@ def preview(shown: Preview, t: Texts) -> Safe:
     meta = " · ".join((place, formats.day(shown.as_of, t)))
     close = button(t("close"), "submit", class_="link", action="close", document=shown.name)
     text = tag("p", page.text, class_="read-text") if page.text.strip() else _quiet(t("preview_no_text"))
-    chunks = tag("ol", *(_chunk(c, t) for c in page.chunks), class_="chunks")
+    made = [_chunk(chunk, t) for chunk in page.chunks]
+    chunks = tag("ol", *made, class_="chunks") if made else _quiet(t("preview_no_chunks"))
     return tag(
         "section",
         tag("div", tag("h3", shown.name), close, class_="section-head"),
@@ -221,8 +222,8 @@ def preview(shown: Preview, t: Texts) -> Safe:
             class_="pager") if page.total > 1 else tag("p", meta, class_="quiet small figure"),
         tag(
             "div",
-            tag("div", tag("h4", t("preview_text")), text),
-            tag("div", tag("h4", t("preview_chunks")), chunks if page.chunks else _quiet(t("preview_no_chunks"))),
+            scroll_box(join(tag("h4", t("preview_text")), text), t("preview_text"), "side"),
+            scroll_box(join(tag("h4", t("preview_chunks")), chunks), t("preview_chunks"), "side"),
             class_="beside",
         ),
         class_="panel-card preview wanted",

@@ -29,7 +29,12 @@
     if (first && getComputedStyle(first.closest(".column")).position === "fixed") first.focus({ preventScroll: true });
   };
   const closeDrawers = () => drawer("", false);
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape") closeDrawers(); });
+  // A menu closes when something of it, or anything else, is chosen.
+  const closeMenus = (kept) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== kept) menu.open = false;
+  };
+  document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu > summary")?.parentElement));
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") { closeDrawers(); closeMenus(); } });
   document.addEventListener("click", (event) => {
     if (!event.target.closest("#side, #aside, [data-drawer], .marker, [data-event=select]")) closeDrawers();
   });
