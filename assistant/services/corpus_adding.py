@@ -18,7 +18,7 @@ from assistant.services.corpora import CorporaService
 from assistant.services.corpus_dates import CorpusDates
 from assistant.services.corpus_report import ENDED, FileReport, FileState, Task, Work, WorkState
 from assistant.services.corpus_turns import Turns
-from assistant.services.ingestion import Progress, Stage
+from assistant.services.ingestion import Progress, Stage, content_of
 from assistant.services.web_page import Limits, Network, fetch
 from assistant.stores.manifests import NO_TEXT, Localized, sha256_of
 from assistant.stores.passages import PassageStore
@@ -81,6 +81,7 @@ class Adding:
         self._embedding = (0, 0.0)  # chunks, and the seconds that they took
         self._before = set(self._names())
         self._kept: list[str] = []  # brought in by this work
+        self._contents: dict[str, str] = {}  # names by SHA-256
 
     def run(self) -> Iterator[Work]:
         """Do it. The last report has ended; errors are in it, and nothing is left of what was not read."""
@@ -100,6 +101,9 @@ class Adding:
         yield self._now()
         if self._order.url:
             yield from self._fetched()
+        if self._order.files:
+            documents = self._place.store.documents(self._work.corpus)
+            self._contents = {content_of(d.sha256): d.name for d in documents if d.state == "ready"}
         for name, path in list(self._order.files.items()):
             if self._wait(0):
                 return
@@ -159,16 +163,15 @@ class Adding:
 
     def _twin(self, name: str, path: Path) -> tuple[Localized, ...]:
         """A warning where another document has the very same content."""
-        digest = sha256_of(path)
-        for document in self._place.store.documents(self._work.corpus):
-            if document.name not in (name, self._work.replaces) and digest in document.sha256:
-                return (
-                    Localized(
-                        f"O conteúdo é o mesmo de {document.name}; um dos dois pode ser apagado.",
-                        f"The content is that of {document.name}; one of the two can be deleted.",
-                    ),
-                )
-        return ()
+        twin = self._contents.setdefault(sha256_of(path), name)
+        if twin in (name, self._work.replaces):
+            return ()
+        return (
+            Localized(
+                f"O conteúdo é o mesmo de {twin}; um dos dois pode ser apagado.",
+                f"The content is that of {twin}; one of the two can be deleted.",
+            ),
+        )
 
     def _backup(self, name: str) -> Path:
         """A copy of the document that is about to be overwritten."""

@@ -7,6 +7,7 @@ follows without reading or embedding anything again. Refuses to know how a docum
 from __future__ import annotations
 
 import re
+import threading
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from assistant.stores.manifests import card_unreadable, write_atomically
 from assistant.stores.passages import Draft, PassageStore
 from assistant.stores.rows import DocumentRecord
 
+_editing = threading.Lock()
 _MONTH = re.compile(r"(\d{1,2})/(\d{4})")
 
 
@@ -99,14 +101,15 @@ def checked_date(text: str) -> str:
 
 def edited(path: Path, change: Callable[[tomlkit.TOMLDocument], None]) -> None:
     """Change a corpus.toml, keeping its comments; raises `ConfigurationError`, `StorageError`."""
-    try:
-        document = tomlkit.parse(path.read_text("utf-8"))
-        change(document)
-        text = tomlkit.dumps(document)
-        tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, ValueError, TypeError, KeyError) as error:  # tomlkit's are ValueErrors
-        raise card_unreadable(path, error) from error
-    write_atomically(path, text)
+    with _editing:  # two changes at once would lose one
+        try:
+            document = tomlkit.parse(path.read_text("utf-8"))
+            change(document)
+            text = tomlkit.dumps(document)
+            tomllib.loads(text)
+        except (OSError, UnicodeDecodeError, ValueError, TypeError, KeyError) as error:  # tomlkit's are ValueErrors
+            raise card_unreadable(path, error) from error
+        write_atomically(path, text)
     read_card(path)
 
 

@@ -57,8 +57,7 @@ class CorpusUpkeep:
                 else:
                     card[key] = value
 
-        with self.turns.first():
-            edited(path, change)
+        edited(path, change)
         return self._corpora.card(corpus)
 
     def date(self, corpus: str, document: str, date: str) -> str:

@@ -26,7 +26,7 @@ from assistant.services.corpus_report import FileReport, Reports, Task, Work, Wo
 from assistant.stores.manifests import Localized
 
 _WAITING = 100  # pieces of work in the queue
-_WRITE_S = 1.0  # between two writes of a report that goes on
+_WRITE_S = 1.0  # between two writes of a report that goes on; longer for one of thousands of files
 _STALE_S = 86_400.0  # brought files that no report speaks of
 _END_S = 20.0  # for a document that is being embedded when the program ends
 _log = logging.getLogger(__name__)
@@ -57,6 +57,7 @@ class Ingestions:
         self._stops: dict[str, threading.Event] = {}
         self._queue: deque[tuple[Work, Order]] = deque()
         self._thread: threading.Thread | None = None
+        self._ending = False
         self._unwritten: set[str] = set()  # on a full disk
         self._swept = False
 
@@ -136,11 +137,17 @@ class Ingestions:
         known.set()
 
     def close(self) -> None:
-        """Stop everything and wait for the document that is being embedded."""
+        """Stop everything and wait for the document that is being embedded; what still waits is given up."""
         with self._changed:
+            self._ending = True
             for stop in self._stops.values():
                 stop.set()
-            thread = self._thread
+            waiting, thread = list(self._queue), self._thread
+            self._queue.clear()
+            self._changed.notify_all()
+        for work, order in waiting:
+            shutil.rmtree(order.folder, ignore_errors=True)
+            self._write(replace(work, state=WorkState.STOPPED))
         if thread is not None:
             thread.join(_END_S)
 
@@ -173,16 +180,18 @@ class Ingestions:
         with self._changed:
             self._works[name], self._stops[name] = work, threading.Event()
             self._queue.append((work, order))
+            self._changed.notify_all()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._labour, name="ingestion", daemon=True)
                 self._thread.start()
         return work
 
     def _labour(self) -> None:
+        # one thread for good: the ledger keeps a connection for each thread that ever asked it
         while True:
             with self._changed:
-                if not self._queue:
-                    self._thread = None
+                self._changed.wait_for(lambda: self._queue or self._ending)
+                if self._ending:
                     return
                 work, order = self._queue.popleft()
                 stop = self._stops[work.id]
@@ -192,7 +201,7 @@ class Ingestions:
         written = 0.0
         try:
             for now in Adding(self._place, work, order, stop.wait).run():
-                if not now.active or time.monotonic() - written > _WRITE_S:
+                if not now.active or time.monotonic() - written > _WRITE_S * (1 + len(now.files) / 500):
                     self._write(now)  # first: who sees the end finds it on the disk
                     written = time.monotonic()
                 self._show(now)

@@ -133,5 +133,10 @@ def state_of(path: Path, given: str = "") -> str:
     return f"{VERSION}:{content}:{given}" if given else f"{VERSION}:{content}"
 
 
+def content_of(state: str) -> str:
+    """The SHA-256 of the content in a document's state."""
+    return state.split(":")[1] if ":" in state else ""
+
+
 def _draft(chunk: Chunk, embedding: Sequence[float]) -> Draft:
     return Draft(chunk.text, chunk.heading, chunk.page, chunk.digest, embedding)

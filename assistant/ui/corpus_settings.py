@@ -46,7 +46,7 @@ class CorpusSettings:
                 self._texts = [
                     words.label(gr.Textbox(elem_id=key.replace("_", "-"), max_lines=3), label=key) for key in _FIELDS
                 ]
-            self._age = words.label(gr.Number(elem_id="corpus-age", precision=0, minimum=0), label="corpus_age")
+            self._age = words.label(gr.Number(elem_id="corpus-age", precision=0), label="corpus_age")
             self._adapters = words.label(gr.CheckboxGroup(elem_id="corpus-adapters"), label="corpus_adapters")
             self._save = words.label(gr.Button(variant="primary", elem_id="corpus-save"), value="corpus_save")
             self._note = gr.HTML(elem_id="corpus-settings-note", apply_default_css=False)
