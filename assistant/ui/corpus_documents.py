@@ -178,10 +178,7 @@ class Documents:
         uploads.taken([file])
         try:
             yield {self._note: tag("p", t("uploading", name=file.name), class_="pending", role="status")}
-            ingestions = self._assistant.corpus_tools.ingestions
-            yield self._done(
-                session, looking, lambda: ingestions.replace(looking.corpus, looking.document, file) and ""
-            )
+            yield self._done(session, looking, lambda: self._replaced(looking, file))
         finally:
             uploads.forget([file])
 
