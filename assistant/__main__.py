@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from assistant import adapters_command, dataset_command, judge_command
+from assistant import adapters_command, corpora_command, dataset_command, judge_command
 from assistant.errors import AssistantError, DataError, TrainingStopped
 from assistant.settings import Settings
 from assistant.terminal import (
@@ -240,26 +240,6 @@ def _retrieval(assistant: Any, path: Path) -> dict[str, Any]:
             trial.close()
 
 
-def _corpora(assistant: Any, options: argparse.Namespace) -> None:
-    records = [
-        {
-            "name": corpus.card.name,
-            "title": corpus.card.title.pt,
-            "documents": corpus.stats.documents,
-            "passages": corpus.stats.chunks,
-            "oldest": corpus.stats.oldest,
-            "newest": corpus.stats.newest,
-            "problem": corpus.problem.en,
-        }
-        for corpus in assistant.corpora.list()
-    ]
-    answer(
-        options,
-        records,
-        lambda rows: "\n".join(f"{r['name']}\t{r['documents']} documents\t{r['passages']} passages" for r in rows),
-    )
-
-
 def _doctor(assistant: Any, options: argparse.Namespace) -> int:
     findings = assistant.doctor()
     records = [{"name": c.name.en, "ok": c.ok, "detail": c.detail.en, "remedy": c.remedy.en} for c in findings]
@@ -348,7 +328,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--adapter", default="restaurant-replies", help="adapter for the decode figures")
     bench.add_argument("--text", default="A comida estava ótima, mas demorou uma hora e veio fria.", help="its input")
     adapters_command.add_arguments(command("adapters", adapters_command.run, adapters_command.ABOUT))
-    command("corpora", _corpora, "list the corpora")
+    corpora_command.add_arguments(command("corpora", corpora_command.run, corpora_command.ABOUT))
     memory = command("memory", _memory, "predict the base's memory in each precision, beside what is measured")
     memory.add_argument("--load", action="store_true", help="load the base first, to measure the process with it")
     command("doctor", _doctor, "find what is wrong and say what to do")

@@ -21,6 +21,7 @@ from assistant.services.adapters import AdaptersService
 from assistant.services.chat import ChatOptions, ChatService
 from assistant.services.commands import environment
 from assistant.services.corpora import CorporaService
+from assistant.services.corpus_tools import CorpusTools, corpus_tools
 from assistant.services.datasets import DataSetService
 from assistant.services.doctor import Check, Doctor
 from assistant.services.evaluation import EvaluationService, progress_lines
@@ -94,6 +95,11 @@ class Assistant:
             self.embedder,
             bulk=lambda: open_bulk(self.embedder, environment({})),
         )
+
+    @cached_property
+    def corpus_tools(self) -> CorpusTools:
+        """What changes corpora and brings documents into them."""
+        return corpus_tools(self.corpora, self.store, lambda: self.adapters, self.settings.var)
 
     @cached_property
     def retriever(self) -> Retriever:
@@ -221,7 +227,9 @@ class Assistant:
             self._progress(f"the index could not be brought up to date: {error}")
 
     def close(self) -> None:
-        """Free the model and close the index."""
+        """Free the model and close the index; documents that are coming in stop first."""
+        if tools := self.__dict__.pop("corpus_tools", None):
+            tools.ingestions.close()
         for name in ("engine", "store"):
             part = self.__dict__.pop(name, None)
             if part is not None:

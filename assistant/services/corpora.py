@@ -22,7 +22,7 @@ import tomlkit
 from assistant.engines.base import Embedder
 from assistant.errors import ConfigurationError, CorpusNotFound, DocumentRefused, StorageError
 from assistant.retrieval.loading import MAX_BYTES, SUFFIXES, load, too_large, unlock, wrong_kind
-from assistant.services.corpus_card import CorpusCard, read_card
+from assistant.services.corpus_card import CorpusCard, dates_in, read_card
 from assistant.services.ingestion import Bulk, File, Ingestion, Progress, Stage
 from assistant.stores.manifests import (
     NO_TEXT,
@@ -66,6 +66,16 @@ class CorporaService:
         self._ingestion = Ingestion(embedder, max_bytes, bulk)
         self._max_bytes = max_bytes
 
+    @property
+    def folder(self) -> Path:
+        """Where the corpora lie."""
+        return self._folder
+
+    @property
+    def max_bytes(self) -> int:
+        """The largest document."""
+        return self._max_bytes
+
     def names(self) -> list[str]:
         """Names of all corpora that have a corpus.toml, sorted."""
         return sorted(p.parent.name for p in self._folder.glob("*/corpus.toml") if not p.parent.is_symlink())
@@ -87,6 +97,30 @@ class CorporaService:
     def card(self, name: str) -> CorpusCard:
         """The card of a corpus; raises `CorpusNotFound` or `ConfigurationError`."""
         return read_card(self._corpus(name) / "corpus.toml")
+
+    def card_path(self, name: str) -> Path:
+        """The corpus.toml of a corpus; raises `CorpusNotFound`, `ConfigurationError` for a bad name."""
+        return self._corpus(name) / "corpus.toml"
+
+    def paths(self, name: str) -> Sequence[Path]:
+        """The documents of a corpus on disk, by name; links and hidden files are none."""
+        self._corpus(name)
+        return [file.path for file in self._files(name)]
+
+    def path_of(self, name: str, document: str) -> Path:
+        """A document on disk; raises `CorpusNotFound` for one that is not there."""
+        wanted = unicodedata.normalize("NFC", document)
+        found = next((path for path in self.paths(name) if path.name == wanted), None)
+        if found is None:
+            raise CorpusNotFound(
+                f"The corpus {name!r} has no document {document[:120]!r}. Look at its list again.",
+                pt=f"O corpus {name!r} não tem o documento {document[:120]!r}. Veja de novo a lista dele.",
+            )
+        return found
+
+    def check_file_name(self, filename: str) -> str:
+        """The name as it is kept; raises `DocumentRefused` for one that leads elsewhere or a kind that is not read."""
+        return self._file_name(filename)
 
     def max_age_days(self, name: str) -> int:
         """Days after which a source of the corpus is old; 0 where never, or where the corpus is gone."""
@@ -221,9 +255,10 @@ class CorporaService:
 
     def _files(self, corpus: str) -> Iterator[File]:
         # links could lead out of the corpus, hidden files are somebody's half-written ones
+        given = dates_in(self._folder / corpus / "corpus.toml")
         for path in sorted((self._folder / corpus / "documents").glob("*")):
             if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
-                yield File(corpus, path)
+                yield File(corpus, path, given.get(path.name, ""))
 
     def _corpus(self, name: str) -> Path:
         folder = self._folder / check_name(name, "a corpus")

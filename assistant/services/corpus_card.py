@@ -1,4 +1,7 @@
-"""corpus.toml: what a corpus is called and when its sources are old. Refuses to know documents."""
+"""corpus.toml: what a corpus is called, when its sources are old, which dates people gave to its documents.
+
+Refuses to know what documents say.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from assistant.retrieval import freshness
 from assistant.stores.manifests import Localized, card_faulty, card_unreadable, localized
 
 
@@ -42,3 +46,13 @@ def read_card(path: Path) -> CorpusCard:
     if faults:
         raise card_faulty(path, faults)
     return CorpusCard(path.parent.name, texts["title"], texts["description"], age, language)
+
+
+def dates_in(path: Path) -> dict[str, str]:
+    """The table `[dates]` of a corpus.toml; what is no date there, or cannot be read, counts as nothing."""
+    try:
+        raw = tomllib.loads(path.read_text("utf-8")).get("dates")
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return {}  # the list of corpora tells of the fault
+    found = raw.items() if isinstance(raw, dict) else ()
+    return {str(name): str(date) for name, date in found if freshness.parse(str(date))}

@@ -107,10 +107,11 @@ class _Work:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A document on disk and the corpus it belongs to."""
+    """A document on disk and the corpus it belongs to; `as_of` is the date that a person gave it, "" for none."""
 
     corpus: str
     path: Path
+    as_of: str = ""
 
 
 class Ingestion:
@@ -141,7 +142,7 @@ class Ingestion:
         """Put a document that is new or changed into the window."""
         corpus, name = file.corpus, file.path.name
         try:
-            digest = self._digest(file.path)
+            digest = state_of(file.path, file.as_of)
             if digest == known:
                 yield Progress(corpus, name, Stage.UNCHANGED, work.finished(), work.total)
                 return
@@ -155,13 +156,15 @@ class Ingestion:
                 )
         except DocumentRefused as error:
             reason = Localized.of(error)
-            record = DocumentRecord(corpus, name, self._digest(file.path), name, state="refused", notes=(reason.pt,))
-            work.writer.replace(record, [])
+            state = state_of(file.path, file.as_of)
+            work.writer.replace(DocumentRecord(corpus, name, state, name, state="refused", notes=(reason.pt,)), [])
             yield Progress(corpus, name, Stage.REFUSED, work.finished(), work.total, warnings=(reason,))
             return
-        dated = origin_note(document.as_of, file.path.stem, "\n".join(page.text for page in document.pages[:2]))
+        as_of = file.as_of or document.as_of
+        top = "\n".join(page.text for page in document.pages[:2])
+        dated = origin_note(document.as_of, file.path.stem, top)  # its own, whatever date was given to it
         notes = (*(warning.pt for warning in document.warnings), dated)
-        record = DocumentRecord(corpus, name, digest, document.title, document.as_of, len(document.pages), notes=notes)
+        record = DocumentRecord(corpus, name, digest, document.title, as_of, len(document.pages), notes=notes)
         work.window.append(_Read(record, chunks, document.warnings))
 
     def _write(self, work: _Work) -> Iterator[Progress]:
@@ -195,16 +198,25 @@ class Ingestion:
                 warnings=read.warnings,
             )
 
-    def _digest(self, path: Path) -> str:
-        # of the content and of the rules that cut it: new rules make every document new
-        try:
-            content = sha256_of(path)
-        except OSError as error:
-            raise StorageError(
-                f"{path} cannot be read: {error}. Check its rights.",
-                pt=f"{path} não pode ser lido. Confira as permissões do arquivo.",
-            ) from error
-        return f"{VERSION}:{content}"
+
+def state_of(path: Path, given: str = "") -> str:
+    """What a document is read from, in short: its content, the rules that cut it, and the date that was given to it.
+
+    Where any of these is another one, the document is new to the index; texts that it knows are not embedded again.
+    """
+    try:
+        content = sha256_of(path)
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be read: {error}. Check its rights.",
+            pt=f"{path} não pode ser lido. Confira as permissões do arquivo.",
+        ) from error
+    return f"{VERSION}:{content}:{given}" if given else f"{VERSION}:{content}"
+
+
+def content_of(state: str) -> str:
+    """The SHA-256 of the content in a document's state."""
+    return state.split(":")[1] if ":" in state else ""
 
 
 def _forget_vanished(

@@ -55,11 +55,12 @@ class CardForm:
             self.note = gr.HTML(elem_id="card-note", apply_default_css=False)
         self.widgets = [*texts, template, stop, limit, corpora, utterances]
 
-    def values(self, card: Card) -> list[Any]:
-        """What the widgets show of a card."""
+    def values(self, card: Card, t: Texts) -> list[Any]:
+        """What the widgets show of a card; the corpora that can be chosen are those that there are now."""
         texts = [text for value in (card.title, card.description, card.reason) for text in (value.pt, value.en)]
         stop, utterances = lines_of(card.stop), lines_of(card.utterances)
-        return [*texts, card.template, stop, card.max_tokens, list(card.corpora), utterances]
+        corpora = self._corpora(t) | {"value": list(card.corpora)}
+        return [*texts, card.template, stop, card.max_tokens, corpora, utterances]
 
     def _corpora(self, t: Texts) -> Any:
         pairs = [(c.card.title.get(t.language), c.card.name) for c in self._assistant.corpora.list()]

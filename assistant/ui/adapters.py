@@ -168,7 +168,7 @@ class AdaptersPage:
                 painted[self._detail] = adapter_view.detail(detail, found, t, chosen.confirm, trainable)
                 painted[self._version] = _versions(detail, t)
                 if form:
-                    painted |= dict(zip(self._form.widgets, self._form.values(detail.card), strict=True))
+                    painted |= dict(zip(self._form.widgets, self._form.values(detail.card, t), strict=True))
                     painted[self._form.note] = ""
         except AssistantError as error:
             painted[self._note] = adapter_view.failed(error, t)

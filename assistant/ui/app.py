@@ -31,7 +31,7 @@ from assistant.ui.system import SystemPage
 from assistant.ui.texts import LANGUAGES, Texts, texts
 from assistant.ui.theme import Calm
 from assistant.ui.training import TrainingPage
-from assistant.ui.uploads import KEPT_S, UPLOAD_MB, own_folder
+from assistant.ui.uploads import DOCUMENT_MB, KEPT_S, own_folder
 from assistant.ui.words import Words
 
 _VISITOR = re.compile(r"[A-Za-z0-9_-]{22,64}")
@@ -58,7 +58,7 @@ def build_ui(assistant: Assistant, options: PageOptions | None = None) -> Any:
         language = gr.BrowserState("", storage_key="assistant-language", secret="assistant")  # noqa: S106
         header = gr.HTML(elem_id="header", js_on_load=BIND, apply_default_css=False)
         words.follow(header, _header)
-        chat, adapters, system = _tabs(assistant, options, words, session)
+        chat, adapters, corpora, system = _tabs(assistant, options, words, session)
         parts = list(dict.fromkeys([*words.components, *chat.outputs]))
 
         def paint(now: Session) -> dict[Any, Any]:
@@ -77,6 +77,7 @@ def build_ui(assistant: Assistant, options: PageOptions | None = None) -> Any:
         blocks.load(load, [visitor, language], [*parts, visitor], **quiet)
         switched = header.select(switch, [session], [*parts, language], **quiet)
         adapters.after(switched)
+        corpora.after(switched)
         system.after(switched)
         chat.wire()
         blocks.unload(chat.leave)
@@ -87,24 +88,25 @@ def build_ui(assistant: Assistant, options: PageOptions | None = None) -> Any:
 
 def _tabs(
     assistant: Assistant, options: PageOptions, words: Words, session: Any
-) -> tuple[ChatPage, AdaptersPage, SystemPage]:
+) -> tuple[ChatPage, AdaptersPage, CorporaPage, SystemPage]:
     chat = ChatPage(assistant, options, words, session)
     adapters = AdaptersPage(assistant, options, words, session)
+    corpora = CorporaPage(assistant, words, session)
     system = SystemPage(assistant, options, words, session)
     pages: dict[str, Page] = {
-        "tab_corpora": CorporaPage(assistant, words, session),
+        "tab_corpora": corpora,
         "tab_adapters": adapters,
         "tab_training": TrainingPage(assistant, words, session),
         "tab_system": system,
     }
     with gr.Tabs(elem_id="pages"):
-        with words.label(gr.Tab(words.t("tab_chat"), id="tab_chat"), label="tab_chat"):
-            chat.build()
+        with words.label(gr.Tab(words.t("tab_chat"), id="tab_chat"), label="tab_chat") as tab:
+            chat.build(tab)
         for name, page in pages.items():
             tab = words.label(gr.Tab(words.t(name), id=name), label=name)
             with tab, gr.Column(elem_classes="page"):
                 page.build(tab)
-    return chat, adapters, system
+    return chat, adapters, corpora, system
 
 
 def _merged(first: dict[Any, Any], second: dict[Any, Any]) -> dict[Any, Any]:
@@ -157,7 +159,7 @@ def launch(blocks: Any, host: str, port: int, *, language: str = "pt", block: bo
             show_error=False,
             prevent_thread_lock=not block,
             allowed_paths=[],
-            max_file_size=f"{UPLOAD_MB}mb",
+            max_file_size=f"{DOCUMENT_MB}mb",
             footer_links=[],
             run_history=False,
             ssr_mode=False,

@@ -45,8 +45,8 @@ class ChatPage:
         self._composer = Composer(assistant, words)
         self._runs = Runs()
 
-    def build(self) -> None:
-        """Place the widgets."""
+    def build(self, tab: Any) -> None:
+        """Place the widgets inside the open tab."""
         with gr.Row(elem_id="chat"):
             with gr.Column(elem_id="side"):
                 self._new = self._words.label(gr.Button(size="sm", elem_id="new"), value="new_conversation")
@@ -57,6 +57,7 @@ class ChatPage:
                     self._live = gr.HTML(js_on_load=BIND, elem_id="live", apply_default_css=False)
                     self._compared = gr.HTML(js_on_load=BIND, elem_id="compared", apply_default_css=False)
                 self._composer.build()
+                self._composer.follow(tab, self._session)
             with gr.Column(elem_id="aside"):
                 self._panel = gr.HTML(js_on_load=BIND, elem_id="sources", apply_default_css=False)
 

@@ -14,7 +14,8 @@ from assistant.services.styles import LENGTHS, MANNERS
 from assistant.ui import render
 from assistant.ui.asking import Order
 from assistant.ui.contracts import Assistant
-from assistant.ui.texts import Texts
+from assistant.ui.session import Session
+from assistant.ui.texts import Texts, texts
 from assistant.ui.words import Words
 
 Updates = dict[Any, Any]
@@ -108,6 +109,17 @@ class Composer:
     def idle(self) -> Updates:
         """Ready for a question."""
         return {self.send: gr.update(visible=True), self.stop: gr.update(visible=False)}
+
+    def follow(self, tab: Any, session: Any) -> None:
+        """Offer corpora that came or went while another page was open, when the chat's tab is opened again."""
+        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+        tab.select(self.offer, [session, self.corpora], [self.corpora], **quiet)
+
+    def offer(self, session: Session, chosen: str) -> Any:
+        """The corpora that there are now; what is chosen stays, unless it is gone."""
+        update = self._corpora_choices(texts(session.language))
+        known = {value for _, value in update["choices"]}
+        return update | {"value": chosen if chosen in known else "all"}
 
     def _adapter_choices(self, t: Texts) -> Any:
         usable = [(a.title.get(t.language), a.name) for a in self._assistant.adapters.list() if a.compatible]

@@ -15,12 +15,13 @@ from typing import Any, Protocol
 from assistant.services.adapters import AdapterDetail, AdapterInfo
 from assistant.services.additions import DataFile
 from assistant.services.corpora import Corpus
+from assistant.services.corpus_card import CorpusCard
+from assistant.services.corpus_tools import CorpusTools
 from assistant.services.datasets import Adopted
 from assistant.services.export import Order
 from assistant.services.export_process import Event as ExportEvent
 from assistant.services.forecast import Forecast
 from assistant.services.hub_data import Fetching
-from assistant.services.ingestion import Progress
 from assistant.services.intake_choice import Intake
 from assistant.services.job_events import Event as JobEvent
 from assistant.services.job_files import Job
@@ -31,6 +32,7 @@ from assistant.stores.activations import By
 from assistant.stores.cards import CardChanges
 from assistant.stores.conversations import ConversationStore
 from assistant.stores.manifests import Card, Localized, Version
+from assistant.stores.rows import DocumentRecord
 from assistant.training.config import Recipe
 from assistant.types import Event, Passage
 
@@ -112,18 +114,34 @@ class Judging(Protocol):
 
 
 class Corpora(Protocol):
-    """Lists and extends the corpora."""
+    """What is there. Names from a browser are checked by each call."""
 
     def list(self) -> Sequence[Corpus]:
         """Every corpus."""
         ...
 
-    def add_document(self, corpus: str, filename: str, content: bytes | Path) -> Path:
-        """Keep a copy of the file in the corpus; raises `DocumentRefused`."""
+    def card(self, name: str) -> CorpusCard:
+        """What a corpus says of itself."""
         ...
 
-    def ingest(self, names: Sequence[str] | None = None) -> Iterator[Progress]:
-        """Bring the index up to the files, telling how far it is."""
+    def card_path(self, name: str) -> Path:
+        """Its corpus.toml; raises where there is no such corpus."""
+        ...
+
+    def paths(self, name: str) -> Sequence[Path]:
+        """Its documents on disk."""
+        ...
+
+    def documents(self, name: str) -> Sequence[DocumentRecord]:
+        """Its documents in the index."""
+        ...
+
+    def max_age_days(self, name: str) -> int:
+        """Days after which its sources are old; 0: never."""
+        ...
+
+    def create(self, name: str, title: str) -> Corpus:
+        """Make an empty one."""
         ...
 
 
@@ -289,6 +307,11 @@ class Assistant(Protocol):
     @property
     def corpora(self) -> Corpora:
         """The documents."""
+        ...
+
+    @property
+    def corpus_tools(self) -> CorpusTools:
+        """What changes corpora and brings documents in."""
         ...
 
     @property

@@ -1,174 +1,217 @@
-"""The page "Corpora": what is there, adding documents, searching one corpus.
+"""The page "Corpora": what is there, one corpus with its documents, what comes in, a search, its settings.
 
-Refuses to read or store documents itself; a corpus name from the browser is checked against the list.
+Knows which part stands where and when it is painted anew. Refuses to know how anything looks (`corpus_view`,
+`corpus_progress`) and what any part does. Everything shown is read again at each look, so a reload or another visitor
+sees the same; names from a browser are checked by the services.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import gradio as gr
 
 from assistant.errors import AssistantError
-from assistant.services.corpora import Corpus, unknown_corpus
-from assistant.services.ingestion import Progress, Stage
-from assistant.types import Passage, Source
-from assistant.ui import formats, render, sources, uploads
+from assistant.services.corpora import Corpus
+from assistant.services.corpus_report import Work
 from assistant.ui.clicks import BIND
 from assistant.ui.contracts import Assistant
-from assistant.ui.markup import Safe, join, scroll_box, tag
+from assistant.ui.corpus_add import AddStep, Updates
+from assistant.ui.corpus_documents import Documents
+from assistant.ui.corpus_new import NewCorpus
+from assistant.ui.corpus_settings import CorpusSettings
+from assistant.ui.corpus_view import Listed, head, listing, results
+from assistant.ui.looking import Looking
+from assistant.ui.markup import Safe, tag
 from assistant.ui.session import Session
 from assistant.ui.texts import Texts, texts
 from assistant.ui.words import Words
 
-_SUFFIXES = [".md", ".txt", ".html", ".htm", ".pdf"]
+_TICK_S = 1.5
+_FOUND = 8  # passages of a search
 
 
 class CorporaPage:
-    """The list, the drop zone and the search."""
+    """The list beside the corpus that is open."""
 
     def __init__(self, assistant: Assistant, words: Words, session: Any) -> None:
         self._assistant = assistant
         self._words = words
         self._session = session
+        self._new = NewCorpus(assistant, words, self.painted)
+        self._add = AddStep(assistant, words, self.painted)
+        self._documents = Documents(assistant, words, self.painted)
+        self._settings = CorpusSettings(assistant, words, self.painted)
 
     def build(self, tab: Any) -> None:
         """Place the widgets and connect them."""
         words = self._words
-        shown = words.follow(gr.HTML(js_on_load=BIND, apply_default_css=False, elem_id="corpora-list"), self._list)
-        corpus = words.follow(gr.Dropdown(elem_id="corpus", filterable=False), self._choices)
-        with gr.Row(elem_classes="corpus-work"):
-            with gr.Column():
-                drop = gr.File(file_count="multiple", file_types=_SUFFIXES, elem_id="drop", height=160)
-                words.label(drop, label="add_document")
-                words.follow(gr.HTML(apply_default_css=False), lambda t: tag("p", t("upload_hint"), class_="quiet"))
-                add = words.label(gr.Button(elem_id="add"), value="add")
-                report = gr.HTML(elem_id="added", apply_default_css=False)
-            with gr.Column():
-                query = words.label(
-                    gr.Textbox(elem_id="corpus-query", max_lines=1), label="search_corpus", placeholder="search_hint"
-                )
-                go = words.label(gr.Button(elem_id="corpus-search"), value="search")
-                found = gr.HTML(js_on_load=BIND, elem_id="found", apply_default_css=False)
-        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        tab.select(self._refresh, [self._session], [shown, corpus], **quiet)
-        drop.upload(_taken, [drop], None, queue=False, **quiet)
-        add.click(self._add, [corpus, drop, self._session], [report, shown, drop], **quiet)
-        gr.on([go.click, query.submit], self._search, [corpus, query, self._session], [found], **quiet)
+        self._looking = gr.State(Looking())
+        self._seen = gr.State("")  # what list and table were painted from
+        # The key protects nothing: it only has to stay the same, so that a reload opens the same corpus.
+        self._kept = gr.BrowserState("", storage_key="assistant-corpus", secret="assistant")  # noqa: S106
+        self._timer = gr.Timer(_TICK_S, active=False)
+        with gr.Row(elem_id="corpora"):
+            with gr.Column(elem_id="corpora-side"):
+                self._list = gr.HTML(js_on_load=BIND, apply_default_css=False, elem_id="corpora-list")
+                words.follow(self._list, self._listed)
+                self._new.build()
+            with gr.Column(elem_id="corpora-main") as self._main:
+                self._head = gr.HTML(apply_default_css=False, elem_id="corpus-head")
+                self._add.build()
+                self._documents.build()
+                self._build_search()
+                self._settings.build()
+        self._wire(tab)
 
-    def _refresh(self, session: Session) -> tuple[Safe, Any]:
-        t = texts(session.language)
-        return self._list(t), self._choices(t)
+    def _build_search(self) -> None:
+        words = self._words
+        words.follow(gr.HTML(apply_default_css=False), lambda t: tag("h3", t("search_corpus")))
+        with gr.Row(elem_classes="buttons with-field", elem_id="corpus-search-row"):
+            self._query = words.label(
+                gr.Textbox(elem_id="corpus-query", max_lines=1, container=False), placeholder="search_hint"
+            )
+            self._go = words.label(gr.Button(elem_id="corpus-search"), value="search")
+        self._found = gr.HTML(js_on_load=BIND, elem_id="found", apply_default_css=False)
 
-    def _list(self, t: Texts) -> Safe:
-        return listing(self._assistant.corpora.list(), t)
+    def _wire(self, tab: Any) -> None:
+        light: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+        seen, pages = [self._session, self._looking], tab.parent
 
-    def _choices(self, t: Texts) -> Any:
-        pairs = [(c.card.title.get(t.language), c.card.name) for c in self._assistant.corpora.list()]
-        return gr.update(label=t("corpus"), choices=pairs, value=pairs[0][1] if pairs else None)
+        def watch(event: gr.SelectData) -> Any:
+            return gr.Timer(active=event.index in (pages.children.index(tab), tab.id))
 
-    def _checked(self, name: str) -> str:
-        known = [c.card.name for c in self._assistant.corpora.list()]
-        if name not in known:
-            raise unknown_corpus(name, known)
-        return name
+        pages.select(watch, None, [self._timer], **light)
+        tab.select(self.show, [*seen, self._kept], self.outputs, **light)
+        self._list.select(self.choose, seen, self.outputs, **light)
+        self._timer.tick(self.tick, [*seen, self._seen], self.outputs, **light)
+        for part in (self._new, self._add, self._documents, self._settings):
+            part.wire(seen, self.outputs)
+        asked = [*seen, self._query]
+        gr.on([self._go.click, self._query.submit], self.search, asked, [self._found], **{**light, "queue": True})
 
-    def _add(self, corpus: str, paths: list[str] | None, session: Session) -> Iterator[tuple[Any, Any, Any]]:
-        t = texts(session.language)
-        if not paths or not corpus:
-            yield render.note(t("nothing_chosen")), gr.skip(), gr.skip()
-            return
-        lines = self._taken_in(corpus, [Path(path) for path in paths], t)
+    @property
+    def outputs(self) -> list[Any]:
+        """Every widget that an event of this page may change."""
+        return [
+            self._looking, self._seen, self._kept, self._list, self._main, self._head, self._query, self._found,
+            *self._new.outputs, *self._add.outputs, *self._documents.outputs, *self._settings.outputs,
+        ]  # fmt: skip
+
+    def after(self, switched: Any) -> None:
+        """Show everything again after a change of language; what is typed stays, but for the settings."""
+        seen, quiet = [self._session, self._looking], {"show_progress": "hidden", "api_visibility": "private"}
+        switched.then(lambda now, looking: self.painted(now, looking, form=True), seen, self.outputs, **quiet)
+
+    # Looking
+
+    def show(self, session: Session, looking: Looking, kept: object = "") -> Updates:
+        """The page as it is now: when its tab is opened."""
+        wanted = looking if looking.corpus else Looking(str(kept or ""))
+        return self.painted(session, wanted, form=True)
+
+    def choose(self, session: Session, looking: Looking, event: gr.EventData) -> Updates:
+        """Another corpus of the list."""
+        return {
+            **self.painted(session, Looking(str(event._data.get("id"))), form=True),
+            self._found: "",
+            self._query: "",
+        }
+
+    def tick(self, session: Session, looking: Looking, seen: str) -> Updates:
+        """How far documents are; list and table only where something has changed, so that no open menu closes."""
         try:
-            for step in self._assistant.corpora.ingest([self._checked(corpus)]):
-                working = stage(step, t)
-                if step.stage in {Stage.DONE, Stage.REFUSED, Stage.REPAIRED}:
-                    lines.append(working)
-                yield (
-                    join(*lines, working if step.stage in {Stage.READING, Stage.EMBEDDING} else None),
-                    gr.skip(),
-                    gr.skip(),
-                )
-        except AssistantError as error:
-            lines.append(tag("p", error.text(t.language), class_="failure", role="alert"))
-        yield join(*lines), self._list(t), None
+            return self._ticked(session, looking, seen)
+        except AssistantError:  # the next look that somebody asks for tells of it
+            return {self._seen: seen}
 
-    def _taken_in(self, corpus: str, files: Sequence[Path], t: Texts) -> list[Safe]:
-        """Put the files into the corpus; the words on those that cannot be."""
-        refused: list[Safe] = []
-        try:
-            for path in files:
-                try:
-                    self._assistant.corpora.add_document(self._checked(corpus), path.name, path)
-                except AssistantError as error:
-                    refused.append(tag("p", error.text(t.language), class_="failure", role="alert"))
-        finally:
-            uploads.forget(files)
-        return refused
+    def _ticked(self, session: Session, looking: Looking, seen: str) -> Updates:
+        t, works = texts(session.language), self._assistant.corpus_tools.ingestions.works()
+        if seen.startswith(f"{_marks(works)} ") and not any(work.active for work in works):
+            return {self._seen: seen}  # nothing goes on: a page that is only open costs next to nothing
+        known = self._listings()
+        if looking.corpus not in _names(known):  # gone, or renamed by somebody else
+            return self.painted(session, looking, form=True) if known or looking.corpus else {self._seen: seen}
+        progress = {self._add.progress: self._add.running(looking, t)}
+        now = self._signature(looking.corpus, known)
+        if now == seen:
+            return progress
+        return {
+            **progress,
+            self._seen: now,
+            self._list: listing(known, t, looking.corpus),
+            self._head: self._headed(looking.corpus, known, t),
+            self._documents.table: self._documents.listed(looking, t),
+        }
 
-    def _search(self, corpus: str, query: str, session: Session) -> Safe:
+    def painted(self, session: Session, looking: Looking, form: bool = False) -> Updates:
+        """Every widget as it is now; typed fields only where `form` says so."""
         t = texts(session.language)
-        if not query.strip():
+        try:
+            return self._painted(looking, t, form)
+        except AssistantError as error:  # the index itself is in trouble
+            return {self._head: tag("p", error.text(t.language), class_="failure", role="alert")}
+
+    def _painted(self, looking: Looking, t: Texts, form: bool) -> Updates:
+        known = self._listings()
+        names = _names(known)
+        if looking.corpus not in names:
+            looking, form = Looking(next(iter(names), "")), True
+        return {
+            self._looking: looking,
+            self._seen: self._signature(looking.corpus, known),
+            self._kept: looking.corpus,
+            self._list: listing(known, t, looking.corpus),
+            self._main: gr.update(visible=bool(looking.corpus)),
+            self._head: self._headed(looking.corpus, known, t),
+            **self._new.paint(),
+            **self._add.paint(looking, t),
+            **self._documents.paint(looking, t),
+            **self._settings.paint(looking, t, form),
+        }
+
+    def search(self, session: Session, looking: Looking, query: str) -> Safe:
+        """The passages of the open corpus, with every score."""
+        t, said = texts(session.language), str(query or "").encode("utf-8", "replace").decode()[:2000]
+        if not said.strip() or not looking.corpus:
             return Safe("")
         try:
-            return results(self._assistant.retriever.retrieve(query, corpora=[self._checked(corpus)], k=5), t)
+            self._assistant.corpora.card_path(looking.corpus)
+            return results(self._assistant.retriever.retrieve(said, corpora=[looking.corpus], k=_FOUND), t)
         except AssistantError as error:
             return tag("p", error.text(t.language), class_="failure", role="alert")
 
+    def _listed(self, t: Texts) -> Safe:
+        return listing(self._listings(), t)
 
-def _taken(paths: list[str] | None) -> None:
-    uploads.taken(map(Path, paths or ()))
+    def _listings(self) -> list[Listed]:
+        works = self._assistant.corpus_tools.ingestions.works()
+        busy = {work.corpus for work in works if work.active}
+        return [self._listing(corpus, corpus.card.name in busy) for corpus in self._assistant.corpora.list()]
 
+    def _listing(self, corpus: Corpus, busy: bool) -> Listed:
+        found = [path.stat() for path in self._assistant.corpora.paths(corpus.card.name) if path.exists()]
+        latest = max((status.st_mtime for status in found), default=0.0)
+        changed = date.fromtimestamp(latest).isoformat() if latest else ""
+        return Listed(corpus, sum(status.st_size for status in found), busy, changed)
 
-def stage(step: Progress, t: Texts) -> Safe:
-    """One line on a document that is read, indexed, done or refused, with what its reader warns of."""
-    warnings = " ".join(warning.get(t.language) for warning in step.warnings)
-    if step.stage is Stage.REFUSED:
-        return tag("p", warnings or step.document, class_="failure", role="alert")
-    note = tag("p", warnings, class_="note", role="status") if warnings else None
-    if step.stage is Stage.REPAIRED:
-        return join(note)
-    if step.stage is Stage.DONE:
-        return join(tag("p", "✓ " + t("added", name=step.document, n=step.chunks), role="status"), note)
-    if step.stage is Stage.EMBEDDING:
-        words = t("embedding", name=step.document, n=step.embedded, total=step.chunks)
-    else:
-        words = t("reading", name=step.document)
-    return tag("p", words, class_="pending", role="status")
+    def _headed(self, corpus: str, known: list[Listed], t: Texts) -> Safe:
+        return next((head(item, t) for item in known if item.corpus.card.name == corpus), Safe(""))
 
-
-def listing(corpora: Sequence[Corpus], t: Texts) -> Safe:
-    """Every corpus with its size and the dates it spans."""
-    head = tag("div", tag("h1", t("tab_corpora")), tag("p", t("corpora_intro"), class_="quiet"))
-    if not corpora:
-        return join(head, tag("p", t("no_corpora"), class_="quiet"))
-    keys = (("corpus", ""), ("documents", "figure"), ("passages", "figure"), ("oldest", ""), ("newest", ""))
-    header = tag("tr", *(tag("th", t(key), scope="col", class_=cls or None) for key, cls in keys))
-    table = tag("table", tag("thead", header), tag("tbody", *(_row(c, t) for c in corpora)))
-    return tag("div", head, scroll_box(table, t("tab_corpora")), class_="stack")
+    def _signature(self, corpus: str, known: list[Listed]) -> str:
+        """What list and table are painted from, in short: the works' marks, then the rest."""
+        records = self._assistant.corpora.documents(corpus) if corpus else ()
+        dates = self._assistant.corpus_tools.dates.of(corpus) if corpus else {}
+        works = self._assistant.corpus_tools.ingestions.works()
+        return f"{_marks(works)} {hash((tuple(known), tuple(records), tuple(dates.items())))}"
 
 
-def _row(corpus: Corpus, t: Texts) -> Safe:
-    card, stats = corpus.card, corpus.stats
-    name = join(
-        tag("strong", card.title.get(t.language)),
-        tag("p", card.description.get(t.language), class_="quiet"),
-        tag("p", corpus.problem.get(t.language), class_="note") if corpus.problem else None,
-    )
-    return tag(
-        "tr",
-        tag("td", name),
-        tag("td", formats.number(stats.documents, t), class_="figure"),
-        tag("td", formats.number(stats.chunks, t), class_="figure"),
-        tag("td", formats.day(stats.oldest, t), class_="nowrap"),
-        tag("td", formats.day(stats.newest, t), class_="nowrap"),
-    )
+def _marks(works: Sequence[Work]) -> int:
+    """Another number where a piece of work began or ended."""
+    return hash(tuple((work.id, work.corpus, str(work.state)) for work in works))
 
 
-def results(passages: Sequence[Passage], t: Texts) -> Safe:
-    """The passages found, as sources without quotes."""
-    if not passages:
-        return tag("p", t("found_nothing"), class_="quiet")
-    return join(*(sources.card(Source(n, passage), t) for n, passage in enumerate(passages, 1)))
+def _names(known: list[Listed]) -> list[str]:
+    return [item.corpus.card.name for item in known]

@@ -79,9 +79,14 @@ def meta(passage: Passage, t: Texts) -> str:
 
 def snippet(source: Source) -> str:
     """The quoted words, or the beginning of the passage, on one line."""
-    words = " ".join((source.quote or source.passage.text).split())
-    short = words if len(words) <= _SNIPPET_CHARS else words[:_SNIPPET_CHARS].rsplit(" ", 1)[0] + "…"
+    short = shortened(source.quote or source.passage.text)
     return f"«{short}»" if source.quote else short
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text on one line, cut between two words."""
+    words = " ".join(text.split())
+    return words if len(words) <= _SNIPPET_CHARS else words[:_SNIPPET_CHARS].rsplit(" ", 1)[0] + "…"
 
 
 def quoted(source: Source) -> tuple[str, ...]:

@@ -267,7 +267,10 @@ class DataStep:
 def hint(t: Texts) -> Safe:
     """What may be dropped; the browser fills and shows the second line for a file that is too large to send."""
     too_large = t("data_too_large", name="{name}", size="{size}", limit=uploads.UPLOAD_MB)
-    guard = tag("p", class_="failure", role="alert", hidden=True, data_limit=uploads.UPLOAD_MB, data_words=too_large)
+    guard = tag(
+        "p", class_="failure", role="alert", hidden=True, data_limit=uploads.UPLOAD_MB, data_words=too_large,
+        data_guards="data-drop",
+    )  # fmt: skip
     return tag("div", tag("p", t("data_hint", limit=uploads.UPLOAD_MB), class_="quiet"), guard)
 
 

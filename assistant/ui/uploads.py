@@ -20,7 +20,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-UPLOAD_MB = 20  # of one file; megabytes of 2^20 bytes
+UPLOAD_MB = 20  # of one data file; megabytes of 2^20 bytes
+DOCUMENT_MB = 200  # of one document, ZIP or exported corpus
 _VARIABLE = "GRADIO_TEMP_DIR"
 _PREFIX = "assistant-uploads-"
 _HALF_S = 600.0  # without a byte: nobody sends that file any more

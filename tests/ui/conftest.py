@@ -41,8 +41,10 @@ def view() -> View:
 
 
 @pytest.fixture
-def assistant(tmp_path: Path) -> DemoAssistant:
-    return DemoAssistant(ConversationStore(tmp_path / "conversations.sqlite"))
+def assistant(tmp_path: Path) -> Iterator[DemoAssistant]:
+    made = DemoAssistant(ConversationStore(tmp_path / "conversations.sqlite"))
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -115,6 +117,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     yield Served(url, demo, gate, waiting)
     gate.set()
     blocks.close(verbose=False)
+    demo.close()
     del blocks
     with loops_left_open():
         gc.collect()

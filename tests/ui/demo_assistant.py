@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import weakref
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,26 +15,26 @@ from functools import cached_property
 from pathlib import Path
 
 from demo_adapters import DemoJudgement, DemoJudging, demo_adapters
+from demo_corpora import DemoLibrary, demo_library
 
-from assistant.errors import AdapterNotFound, DocumentRefused, GenerationError
+from assistant.errors import AdapterNotFound, GenerationError
 from assistant.models.style import Manner, Styles
 from assistant.models.tokens import token_counter
+from assistant.retrieval.retriever import Retriever
 from assistant.services.adapters import AdapterInfo, AdaptersService, AdapterState
-from assistant.services.corpora import Corpus
-from assistant.services.corpus_card import CorpusCard
+from assistant.services.corpora import CorporaService
+from assistant.services.corpus_tools import CorpusTools
 from assistant.services.datasets import DataSetService
 from assistant.services.export import Order
 from assistant.services.export_process import Event as ExportEvent
 from assistant.services.export_process import Ready, Stopped, Working
 from assistant.services.forecast import Forecast
-from assistant.services.ingestion import Progress, Stage
 from assistant.services.intake import IntakeService
 from assistant.services.job_files import Job, JobState, Phase, unknown_job
 from assistant.services.memory import Memory, Precision, Weights
 from assistant.services.request import AskRequest
 from assistant.stores.conversations import ConversationStore
 from assistant.stores.manifests import NO_TEXT, Localized
-from assistant.stores.passages import CorpusStats
 from assistant.training.config import DataConfig, LoraSettings, Recipe, TrainingSettings, changed
 from assistant.types import (
     AdapterKind,
@@ -223,32 +224,6 @@ def _script(request: AskRequest) -> Script:
 
 
 @dataclass
-class DemoCorpora:
-    added: list[tuple[str, str, str]] = field(default_factory=list)
-
-    def list(self) -> Sequence[Corpus]:
-        solar = CorpusCard("sistema-solar", Localized("Sistema Solar", "Solar System"), Localized("Notas.", "Notes."))
-        law = CorpusCard("direito", Localized("Direito brasileiro", "Brazilian law"), Localized("Normas.", "Norms."))
-        return (
-            Corpus(solar, CorpusStats(12 + len(self.added), 0, 1234, "2023-02", "2025-03-11"), ()),
-            Corpus(law, CorpusStats(13, 0, 210, "1942-09-04", "2024"), ()),
-        )
-
-    def add_document(self, corpus: str, filename: str, content: bytes | Path) -> Path:
-        if filename.endswith(".pdf"):
-            raise DocumentRefused(f"{filename} não tem texto. Envie um PDF com texto ou reconhecido (OCR).")
-        assert isinstance(content, Path)
-        self.added.append((corpus, filename, content.read_text("utf-8")))
-        return content
-
-    def ingest(self, names: Sequence[str] | None = None) -> Iterator[Progress]:
-        for corpus, name, _ in self.added:
-            yield Progress(corpus, name, Stage.READING, 0, 1)
-            yield Progress(corpus, name, Stage.EMBEDDING, 0, 1, 3, 3)
-            yield Progress(corpus, name, Stage.DONE, 1, 1, 3, 3)
-
-
-@dataclass
 class DemoJobs:
     """Jobs that a test moves on: each look at a running one takes ten steps further, up to `hold`."""
 
@@ -333,21 +308,39 @@ class DemoExports:
 
 
 @dataclass
-class DemoRetriever:
-    def retrieve(self, question: str, *, corpora: Sequence[str] | None, k: int) -> Sequence[Passage]:
-        return (passage("luas-2025.md", MOONS_2025, 0.88, "2025-03-11"),) if "lua" in question else ()
-
-
-@dataclass
 class DemoAssistant:
     conversations: ConversationStore
     chat: DemoChat = field(default_factory=DemoChat)
     adapters: AdaptersService = field(default_factory=lambda: demo_adapters(ADAPTERS))
     judgement: DemoJudgement = field(default_factory=DemoJudgement)
-    corpora: DemoCorpora = field(default_factory=DemoCorpora)
     jobs: DemoJobs = field(default_factory=DemoJobs)
     export_process: DemoExports = field(default_factory=DemoExports)
-    retriever: DemoRetriever = field(default_factory=DemoRetriever)
+
+    @cached_property
+    def library(self) -> DemoLibrary:
+        """The real corpora over two small ones."""
+        made = demo_library()
+        weakref.finalize(self, made.close)
+        return made
+
+    @property
+    def corpora(self) -> CorporaService:
+        return self.library.corpora
+
+    @property
+    def retriever(self) -> Retriever:
+        return self.library.retriever
+
+    @cached_property
+    def corpus_tools(self) -> CorpusTools:
+        return self.library.tools(lambda: self.adapters)
+
+    def close(self) -> None:
+        """Let go of the library, where there is one."""
+        if tools := self.__dict__.pop("corpus_tools", None):
+            tools.ingestions.close()
+        if library := self.__dict__.pop("library", None):
+            library.close()
 
     def memory(self) -> Memory:
         weights = Weights(dict(zip(Precision, (1072.4, 536.2, 436.4, 387.4, 253.1), strict=True)))

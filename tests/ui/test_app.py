@@ -15,14 +15,13 @@ from assistant.errors import ConfigurationError, InputRejected
 from assistant.models.style import Length, Manner, Style
 from assistant.services.corpora import Corpus
 from assistant.services.corpus_card import CorpusCard
-from assistant.services.ingestion import Progress as Step
-from assistant.services.ingestion import Stage
+from assistant.services.corpus_report import Task, Work, WorkState
 from assistant.services.request import AskRequest
 from assistant.stores.conversations import Exchange
 from assistant.stores.manifests import Localized
 from assistant.stores.passages import CorpusStats
 from assistant.types import Answered, Event, Redrafting, TokenDelta
-from assistant.ui import adapter_view, corpora, system
+from assistant.ui import adapter_view, corpus_progress, corpus_view, system
 from assistant.ui.app import launch
 from assistant.ui.asking import Order, follow, to_request
 from assistant.ui.composer import Composer
@@ -45,15 +44,15 @@ def test_a_port_in_use_is_named_with_the_way_out(blocks: Any) -> None:
 
 
 @pytest.mark.parametrize("language", ["pt", "en"])
-@pytest.mark.parametrize("kept", [Stage.REFUSED, Stage.DONE, Stage.REPAIRED])
-def test_what_services_say_is_shown_in_the_language_of_the_page(language: str, kept: Stage) -> None:
+@pytest.mark.parametrize("kept", [WorkState.FAILED, WorkState.DONE])
+def test_what_services_say_is_shown_in_the_language_of_the_page(language: str, kept: WorkState) -> None:
     t, said = texts(language), Localized("isto falta", "this is missing")
     card = CorpusCard("x", Localized("X", "X"), Localized("X", "X"))
     noted = [a for a in ADAPTERS if a.note]
     shown = [
         system.findings([Check(said, False, said, said)], t),
-        corpora.listing([Corpus(card, CorpusStats(0, 0, 0, None, None), (), said)], t),
-        corpora.stage(Step("x", "a.pdf", kept, 1, 1, warnings=(said,)), t),
+        corpus_view.listing([corpus_view.Listed(Corpus(card, CorpusStats(0, 0, 0, None, None), (), said))], t),
+        corpus_progress.progress([Work("w", "x", Task.ADD, "2025-01-01", kept, (), error=said)], t),
         adapter_view.listing(noted, t).replace(noted[0].note.get(language), said.get(language)),
     ]
     other = said.get("pt" if language == "en" else "en")

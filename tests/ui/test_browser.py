@@ -288,25 +288,6 @@ def test_the_theme_can_be_switched_and_is_kept(open_page: Open) -> None:
     assert page.evaluate("document.body.classList.contains('dark')")
 
 
-def test_documents_are_added_searched_and_refused(open_page: Open, served: Any, tmp_path: Any) -> None:
-    page = open_page(locale="en-US")
-    page.click("button[role=tab]:has-text('Corpora')")
-    page.wait_for_selector("text=Solte arquivos na área acima")
-    note = tmp_path / "nota.md"
-    note.write_text("Netuno tem 16 luas.", "utf-8")
-    scan = tmp_path / "foto.pdf"
-    scan.write_bytes(b"%PDF-1.4")
-    page.set_input_files("#drop input[type=file]", [str(note), str(scan)])
-    page.wait_for_selector("#drop >> text=nota")
-    page.click("#add")
-    page.wait_for_selector("#added >> text=nota.md: pronto")
-    page.wait_for_selector("#added >> text=foto.pdf não tem texto")
-    assert served.assistant.corpora.added[-1] == ("sistema-solar", "nota.md", "Netuno tem 16 luas.")
-    page.fill("#corpus-query input, #corpus-query textarea", "luas")
-    page.click("#corpus-search")
-    page.wait_for_selector("#found >> text=luas-2025.md")
-
-
 def test_the_other_pages_tell_state_and_remedy(open_page: Open) -> None:
     page = open_page()
     page.click("button[role=tab]:has-text('Adaptadores')")

@@ -30,7 +30,7 @@ def test_every_key_that_the_pages_use_exists() -> None:
 def test_no_key_is_left_over() -> None:
     literals = set(re.findall(r"""["'](\w+)["']""", SOURCE))
     made = re.compile(
-        r"(badge|card|kind|job|download|state|did|judged|figure|figures_of|precision|style|manner|length)_\w+|\w+_(one|many)"
+        r"(badge|card|kind|job|download|state|did|judged|figure|figures_of|precision|style|manner|length|work_state|file_state|language)_\w+|\w+_(one|many)"
     )
     assert [key for key in PT.words if key not in literals and not made.fullmatch(key)] == []
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
+from conftest import loops_left_open
 from demo_assistant import DemoAssistant
 
 from assistant.ui import uploads
 from assistant.ui.corpora import CorporaPage
+from assistant.ui.looking import Looking
 from assistant.ui.session import Session
 from assistant.ui.texts import texts
 from assistant.ui.words import Words
@@ -42,12 +46,20 @@ def test_a_document_goes_from_the_uploads_once_the_corpus_has_it(
     sent = [tmp_path / "hash" / name for name in ("a.md", "refused.pdf")]
     sent[0].parent.mkdir()
     for path in sent:
-        path.write_text("# A", "utf-8")
-    page = CorporaPage(assistant, Words(PT), None)
-    *_, (report, _, drop) = page._add("sistema-solar", [str(path) for path in sent], Session())
-    assert "refused.pdf não tem texto" in report and drop is None
-    assert [name for _, name, _ in assistant.corpora.added] == ["a.md"]
+        path.write_text("# A\n\nTexto.", "utf-8")
+    with loops_left_open(), gr.Blocks(), gr.Tabs(), gr.Tab() as tab:
+        page = CorporaPage(assistant, Words(PT), gr.State(Session()))
+        page.build(tab)
+    with loops_left_open():
+        gc.collect()
+    list(page._add.bring(Session(), Looking("sistema-solar"), [str(path) for path in sent]))
     assert not any(path.exists() for path in sent)
+    work = assistant.corpus_tools.ingestions.works("sistema-solar")[0]
+    ended = list(assistant.corpus_tools.ingestions.follow(work.id))[-1]
+    assert {file.name: str(file.state) for file in ended.files} == {"a.md": "done", "refused.pdf": "refused"}
+    del page, tab
+    with loops_left_open():
+        gc.collect()
 
 
 def test_gradio_removes_what_nobody_took(blocks: Any) -> None:

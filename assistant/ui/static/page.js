@@ -29,7 +29,12 @@
     if (first && getComputedStyle(first.closest(".column")).position === "fixed") first.focus({ preventScroll: true });
   };
   const closeDrawers = () => drawer("", false);
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape") closeDrawers(); });
+  // A menu closes when something of it, or anything else, is chosen.
+  const closeMenus = (kept) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== kept) menu.open = false;
+  };
+  document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu > summary")?.parentElement));
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") { closeDrawers(); closeMenus(); } });
   document.addEventListener("click", (event) => {
     if (!event.target.closest("#side, #aside, [data-drawer], .marker, [data-event=select]")) closeDrawers();
   });
@@ -62,7 +67,7 @@
   const payload = (data) => {
     const sent = {};
     for (const [key, value] of Object.entries(data)) if (key !== "event" && key !== "field") sent[key] = number(value);
-    for (const key of ["question", "id", "language"]) if (key in data) sent[key] = data[key];
+    for (const key of ["question", "id", "language", "document"]) if (key in data) sent[key] = data[key];
     return sent;
   };
 
@@ -95,8 +100,7 @@
 
   // A file that the server would cut off is not sent at all; the words stand in the page, in its language.
   const guard = (event) => {
-    const zone = event.target.closest?.("#data-drop");
-    const words = zone && document.querySelector("#data-hint [data-limit]");
+    const words = [...document.querySelectorAll("[data-guards]")].find((line) => event.target.closest?.("#" + line.dataset.guards));
     if (!words) return;
     const limit = Number(words.dataset.limit) * 2 ** 20;
     const files = [...(event.dataTransfer?.files || event.target.files || [])];

@@ -1,0 +1,70 @@
+"""`corpora` on the command line: what the page does, over the same services, with the exit status a script needs."""
+
+import json
+
+import pytest
+
+from .test_command_line import run
+
+
+def corpora(home, *arguments, stdin="", status=0):
+    done = run(home, "corpora", *arguments, "--json", stdin=stdin)
+    assert done.returncode == status, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def small_home(tmp_path):
+    """A home without corpora: nothing is embedded that a test does not bring."""
+    for name in ("adapters", "corpora"):
+        (tmp_path / name).mkdir()
+    return tmp_path
+
+
+def test_a_corpus_from_its_making_to_its_end(small_home, tmp_path):
+    folder = tmp_path / "pasta"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub" / "farol-2024.md").write_text("# Farol\n\nO farol pisca a cada dez segundos.", "utf-8")
+    (folder / "foto.exe").write_bytes(b"MZ")
+    assert corpora(small_home, "create", "notas", "--title", "Minhas notas")["title"] == "Minhas notas"
+    work = corpora(small_home, "add", "notas", str(folder), status=1)
+    assert {f["name"]: f["state"] for f in work["files"]} == {"farol-2024.md": "done", "foto.exe": "refused"}
+    corpora(small_home, "add", "notas", "--text", "-", "--title", "Aviso", "--date", "2025-03", stdin="A praia fechou.")
+    assert corpora(small_home, "date", "notas", "farol-2024.md", "2024-05-02")["given_date"] == "2024-05-02"
+    shown = corpora(small_home, "show", "notas")
+    assert {d["name"]: d["as_of"] for d in shown["documents_list"]} == {
+        "Aviso.md": "2025-03",
+        "farol-2024.md": "2024-05-02",
+    }
+    found = corpora(small_home, "search", "notas", "farol", "-k", "1")[0]
+    assert (found["document"], found["dense_rank"], found["lexical_rank"]) == ("farol-2024.md", 1, 1)
+    corpora(small_home, "describe", "notas", "--description", "Tudo", "--max-age-days", "30")
+    assert corpora(small_home, "show", "notas")["max_age_days"] == 30
+    file = tmp_path / "notas.zip"
+    corpora(small_home, "export", "notas", "--to", str(file))
+    assert corpora(small_home, "rename", "notas", "cadernos")["state"] == "done"
+    assert corpora(small_home, "import", str(file))["corpus"] == "notas"
+    newer = tmp_path / "farol-2025.md"
+    newer.write_text("O farol pisca a cada cinco segundos.", "utf-8")
+    corpora(small_home, "add", "notas", str(newer), "--replace", "farol-2024.md")
+    corpora(small_home, "remove", "notas", "Aviso.md")
+    assert [d["name"] for d in corpora(small_home, "show", "notas")["documents_list"]] == ["farol-2025.md"]
+    assert corpora(small_home, "report", "notas")[0]["task"] == "replace"
+    corpora(small_home, "delete", "notas", "--confirm", "notas")
+    assert [row["name"] for row in corpora(small_home)] == ["cadernos"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("show", "nada"), "No corpus is called 'nada'"),
+        (("delete", "nada"), "No corpus is called 'nada'"),
+        (("create", "../x"), "no valid name"),
+        (("import", "nada.zip"), "There is no file nada.zip"),
+        (("add", "nada"), "one of the three"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_the_way_out(small_home, arguments, message):
+    done = run(small_home, "corpora", *arguments)
+    assert done.returncode == 1
+    assert message in done.stderr and "Traceback" not in done.stderr

@@ -1,0 +1,327 @@
+"""The corpora page: its markup, its events over the real services, and in a browser."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+from conftest import loops_left_open
+from demo_assistant import DemoAssistant
+
+from assistant.services.corpora import Corpus
+from assistant.services.corpus_card import CorpusCard
+from assistant.services.corpus_preview import Preview, PreviewPage
+from assistant.services.corpus_report import FileReport, FileState, Task, Work, WorkState
+from assistant.stores.manifests import Localized
+from assistant.stores.passages import CorpusStats
+from assistant.stores.rows import DocumentRecord, StoredChunk
+from assistant.types import Passage
+from assistant.ui.composer import Composer
+from assistant.ui.corpora import CorporaPage
+from assistant.ui.corpus_progress import progress
+from assistant.ui.corpus_settings import words_of
+from assistant.ui.corpus_view import PER_PAGE, Listed, Row, documents, head, listing, preview, results
+from assistant.ui.looking import Looking
+from assistant.ui.session import Session
+from assistant.ui.texts import texts
+from assistant.ui.words import Words
+
+PT, EN = texts("pt"), texts("en")
+EVIL = "<script>alert(1)</script>"
+SAID = Localized(EVIL, EVIL)
+ANA = Session(visitor="visitor-of-the-tests-ana")
+
+
+def record(name: str, **changes: Any) -> DocumentRecord:
+    return DocumentRecord("x", name, "0", changes.pop("title", name), **changes)
+
+
+def test_whatever_a_document_says_stays_text() -> None:
+    card = CorpusCard(EVIL, SAID, SAID, 30)
+    corpus = Corpus(card, CorpusStats(1, 1, 2, "2020", "2024-05"), (), SAID)
+    chunk = StoredChunk("c", "x", EVIL, 0, EVIL, EVIL, 1, EVIL, None)
+    shown = Preview(EVIL, EVIL, None, record(EVIL, state="refused", notes=(EVIL,)), (SAID,),
+                    PreviewPage(1, 2, 1, EVIL, (chunk,)))  # fmt: skip
+    line = FileReport(EVIL, FileState.REFUSED, EVIL, notes=(SAID,))
+    work = Work("w", "x", Task.REPLACE, "2025-01-01T10:00:00+00:00", WorkState.FAILED, (line,), EVIL, error=SAID)
+    passage = Passage("c", "x", EVIL, EVIL, 0.5, heading=EVIL)
+    for markup in (
+        listing([Listed(corpus, 5)], PT),
+        head(Listed(corpus), PT),
+        documents([Row(EVIL, 1, record(EVIL, title="t" + EVIL, notes=(EVIL,)))], 1, 30, PT),
+        preview(shown, PT),
+        progress([work, replace(work, id="v", state=WorkState.RUNNING, waits=SAID)], PT),
+        results([passage], PT),
+    ):
+        assert EVIL not in markup and "&lt;script&gt;" in markup
+
+
+def test_the_list_and_the_head_say_what_a_corpus_holds() -> None:
+    card = CorpusCard("leis", Localized("Leis", "Laws"), Localized("Normas.", "Norms."), 730)
+    corpus = Corpus(card, CorpusStats(12, 1, 1_234, "1988-10-05", "2024-05"), ())
+    shown = listing([Listed(corpus, 2_300_000, working=True)], PT, "leis")
+    for words in ("12 documentos · 1.234 passagens", "05/10/1988 a 05/2024 · 2,3 MB", "recebendo documentos"):
+        assert words in shown
+    assert 'aria-current="true"' in shown
+    assert "última mudança em 01/02/2025" in head(Listed(corpus, changed="2025-02-01"), PT)
+    assert "1 recusado" in listing([Listed(corpus)], PT)
+    assert "1 recusado" in head(Listed(corpus), PT) and "fontes antigas após 730 dias" in head(Listed(corpus), PT)
+    assert "12 documents" in head(Listed(corpus), EN)
+    assert "Nenhum corpus ainda" in listing([], PT)
+
+
+def test_the_table_tells_state_date_and_age_and_turns_its_pages() -> None:
+    rows = [
+        Row("a.md", 9, record("a.md", as_of="2001", chunks=3), given=True),
+        Row("b.pdf", 9, record("b.pdf", state="refused", notes=("Está danificado.",))),
+        Row("c.md", 9, None),
+        Row("d.md", 0, record("d.md")),
+    ]
+    shown = documents(rows, 1, 30, PT)
+    for words in ("dada por você", "possivelmente antiga", "recusado", "Está danificado.", "fora do índice", "ausente"):
+        assert words in shown
+    many = [Row(f"{n:04d}.md", 9, None) for n in range(PER_PAGE * 2 + 1)]
+    assert "101 a 101 de 101" in documents(many, 99, 0, PT)
+    assert "0000.md" in documents(many, 1, 0, PT) and "0050.md" not in documents(many, 1, 0, PT)
+    assert "Solte arquivos" in documents([], 1, 0, PT)
+    assert "Nenhum documento com «x»" in documents([], 1, 0, PT, "x")
+
+
+def test_progress_says_stage_rate_and_time_left_and_then_what_was_found() -> None:
+    files = (
+        FileReport("b.pdf", FileState.DONE, size=10, pages=3, chunks=7, language="pt", as_of="2024-05"),
+        FileReport("a.pdf", FileState.INDEXING, size=10, chunks=40, embedded=20, rate=5.5, seconds_left=90.0),
+        FileReport("c.pdf", FileState.REFUSED, notes=(Localized("Está danificado.", "Damaged."),)),
+    )
+    work = Work("w", "x", Task.ADD, "2025-01-01T10:00:00+00:00", WorkState.RUNNING, files, seconds_left=120.0)
+    shown = progress([work], PT)
+    for words in (
+        "2 de 3 arquivos", "cerca de 2 min restantes", "indexando", "20 de 40 passagens", "5,5 por segundo",
+        "3 páginas · 7 passagens · português · 05/2024", "Está danificado.", 'data-action="stop"',
+    ):  # fmt: skip
+        assert words in shown
+    assert shown.index("a.pdf") < shown.index("c.pdf") < shown.index("b.pdf")
+    ended = progress([replace(work, state=WorkState.DONE, seconds=65.0)], EN)
+    assert "2 documents · 1 refused · in 1 min" in ended and "Damaged." in ended and "stop" not in ended
+    crowd = replace(work, files=tuple(FileReport(f"{n}.md", FileState.DONE) for n in range(300)))
+    assert "e mais 260" in progress([crowd], PT)
+    assert progress([], PT) == ""
+
+
+def test_a_search_explains_every_score() -> None:
+    found = Passage("c", "x", "a.md", "texto", 0.912, 3, "2024", "", 0.75, 1, None)
+    shown = results([found], PT)
+    for words in ("significado 1º", "palavras —", "conjunta 0,75", "proximidade 0,91", "p. 3", "2024"):
+        assert words in shown
+    assert "Nada encontrado" in results([], PT)
+
+
+def test_what_the_settings_say_is_not_trusted() -> None:
+    said = words_of(["T", None, "D", "\ud800", "7; DROP"])
+    assert said.title == Localized("T", "") and said.description == Localized("D", "?") and said.max_age_days == -1
+    assert words_of(["T", "", "D", "", 30.0]).max_age_days == 30
+
+
+@pytest.fixture
+def page(assistant: DemoAssistant) -> Iterator[CorporaPage]:
+    """The page without the others around it."""
+    with loops_left_open(), gr.Blocks(), gr.Tabs(), gr.Tab() as tab:
+        made = CorporaPage(assistant, Words(PT), gr.State(ANA))
+        made.build(tab)
+    with loops_left_open():
+        gc.collect()
+    yield made
+    with loops_left_open():
+        gc.collect()
+
+
+def event(**data: Any) -> gr.EventData:
+    return gr.EventData(None, data)
+
+
+def test_every_event_shows_what_the_services_keep(page: CorporaPage, assistant: DemoAssistant, tmp_path: Path) -> None:
+    shown = page.show(ANA, Looking(), "sistema-solar")
+    looking = shown[page._looking]
+    assert looking.corpus == "sistema-solar" and "luas-2025.md" in shown[page._documents.table]
+    assert page.show(ANA, Looking(), "../etc")[page._looking].corpus == "direito"
+    opened = page._documents.act(ANA, looking, event(action="view", document="luas-2025.md"))
+    assert "274 luas" in opened[page._documents._panel]
+    strange = page._documents.act(ANA, looking, event(action="view", document="../corpus.toml"))
+    assert "não tem o documento" in strange[page._documents._panel]
+    dating = looking.doing("date", "luas-2023.md")
+    assert "não é uma data" in page._documents.date(ANA, dating, "ontem")[page._documents._note]
+    dated = page._documents.date(ANA, dating, "03/2023")
+    assert "03/2023" in dated[page._documents._note] and dated[page._looking].action == ""
+    assert assistant.corpus_tools.dates.of("sistema-solar") == {"luas-2023.md": "2023-03"}
+    *_, added = page._add.bring(ANA, looking, [str(_file(tmp_path, "nota.md", "Netuno tem 16 luas."))])
+    work = assistant.corpus_tools.ingestions.works("sistema-solar")[0]
+    assert list(assistant.corpus_tools.ingestions.follow(work.id))[-1].state is WorkState.DONE
+    assert added[page._add._note] == ""
+    ticked = page.tick(ANA, looking, "")
+    assert "nota.md" in ticked[page._documents.table] and "3 documentos" in ticked[page._list]
+    assert list(page.tick(ANA, looking, ticked[page._seen])) == [page._seen], "nothing goes on: no open menu closes"
+    assert "significado" in page.search(ANA, looking, "luas de Netuno")
+    assert "Nenhum corpus" in page.search(ANA, Looking("../x"), "luas") or "não serve" in page.search(
+        ANA, Looking("../x"), "luas"
+    )
+
+
+def test_a_corpus_that_went_meanwhile_closes(page: CorporaPage, assistant: DemoAssistant) -> None:
+    looking = page.show(ANA, Looking("sistema-solar"))[page._looking]
+    assistant.corpus_tools.upkeep.delete("sistema-solar", "sistema-solar")
+    assert page.tick(ANA, looking, "")[page._looking].corpus == "direito"
+    refused = page._add.bring_text(ANA, looking, "t", "texto", "")
+    assert "Nenhum corpus se chama" in refused[page._add._note]
+    assistant.corpus_tools.upkeep.delete("direito", "direito")
+    empty = page.show(ANA, looking)
+    assert empty[page._main]["visible"] is False and "Nenhum corpus ainda" in empty[page._list]
+    assert "Escolha ou crie" in page._add.bring_text(ANA, Looking(), "t", "texto", "")[page._add._note]
+
+
+def test_the_chat_offers_the_corpora_that_there_are_now(assistant: DemoAssistant) -> None:
+    composer = Composer(assistant, Words(PT))
+    assistant.corpora.create("novo", "Novo corpus")
+    offered = composer.offer(ANA, "direito")
+    assert ("Novo corpus", "novo") in offered["choices"] and offered["value"] == "direito"
+    assert composer.offer(ANA, "apagado")["value"] == "all"
+
+
+def test_settings_change_words_and_who_quotes(page: CorporaPage, assistant: DemoAssistant) -> None:
+    looking = page.show(ANA, Looking("direito"))[page._looking]
+    saved = page._settings.save(ANA, looking, "Leis", "Laws", "D", "D", 10, ["restaurant-replies"])
+    assert "Ajustes salvos" in saved[page._settings._note]
+    assert assistant.corpora.card("direito").title == Localized("Leis", "Laws")
+    assert assistant.adapters.detail("restaurant-replies").card.corpora == ("direito",)
+    assert assistant.adapters.detail("grounded-chat").card.corpora == ("sistema-solar",)
+    for values in (["", "", "D", "D", 10, []], ["T", "", "D", "", -5, []], ["T", "", "D", "", 1, ["../x"]]):
+        assert "failure" in page._settings.save(ANA, looking, *values)[page._settings._note]
+    assert "Digite o nome dele" in page._settings.delete(ANA, looking, "outro")[page._settings._note]
+    assert "já existe" in page._settings.rename(ANA, looking, "sistema-solar")[page._settings._note]
+
+
+def _file(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return path
+
+
+Open = Callable[..., Any]
+
+
+@pytest.mark.browser
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+def test_a_corpus_is_made_filled_watched_over_a_reload_looked_into_and_searched(
+    open_page: Open, served: Any, tmp_path: Path
+) -> None:
+    page = open_page()
+    page.click("button[role=tab]:has-text('Corpora')")
+    page.wait_for_selector("#corpora-list >> text=Sistema Solar")
+    page.click("#corpus-new button")
+    page.fill("#corpus-new-title input, #corpus-new-title textarea", "Normas do condomínio")
+    page.click("#corpus-create")
+    page.wait_for_selector("#corpus-new-note >> text=Corpus «normas-do-condominio» criado")
+    page.wait_for_selector("#corpus-head >> text=Normas do condomínio")
+    held, go = threading.Event(), threading.Event()
+    served.assistant.library.embedder.before = lambda: (held.set(), go.wait(30))
+    rules = _file(tmp_path, "regras-2024.md", "# Silêncio\n\nDepois das 22 horas é proibido fazer barulho.")
+    scan = _file(tmp_path, "foto.exe", "MZ")
+    page.set_input_files("#drop input[type=file]", [str(rules), str(scan)])
+    page.wait_for_selector("#corpus-progress >> text=lendo")
+    assert held.wait(30)
+    page.reload()
+    page.click("button[role=tab]:has-text('Corpora')")
+    page.wait_for_selector("#corpus-head >> text=Normas do condomínio")
+    page.wait_for_selector("#corpus-progress >> text=lendo")
+    other = open_page()
+    other.click("button[role=tab]:has-text('Corpora')")
+    other.click("#corpora-list >> text=Normas do condomínio")
+    other.wait_for_selector("#corpus-progress >> text=regras-2024.md")
+    go.set()
+    page.wait_for_selector("#corpus-progress .report >> text=arquivos do tipo")
+    page.wait_for_selector("#corpus-progress .report >> text=1 passagem · português · 2024")
+    other.wait_for_selector("#corpus-documents >> text=regras-2024.md")
+    page.wait_for_selector("#corpus-documents >> text=regras-2024.md")
+    page.click("#corpus-documents .document-name")
+    page.wait_for_selector("#document-panel .beside >> text=Depois das 22 horas")
+    assert page.locator("#document-panel .chunks li").count() == 1
+    page.fill("#corpus-query input, #corpus-query textarea", "barulho")
+    page.click("#corpus-search")
+    page.wait_for_selector("#found >> text=significado 1º")
+    page.click(".switch >> text=EN")
+    page.wait_for_selector("#corpus-documents td.wide >> text=ready")
+    page.wait_for_selector("#corpus-progress >> text=New documents")
+
+
+@pytest.mark.browser
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+def test_a_document_is_dated_replaced_and_deleted_from_its_menu(open_page: Open, served: Any, tmp_path: Path) -> None:
+    served.assistant.library.embedder.before = lambda: None
+    page = open_page(viewport={"width": 390, "height": 780})
+    page.click("button[role=tab]:has-text('Corpora')")
+    page.click("#corpora-list >> text=Sistema Solar")
+    row = "#corpus-documents tr:has-text('luas-2023.md')"
+    page.click(f"{row} summary")
+    page.click(f"{row} >> text=Mudar a data")
+    page.fill("#document-date input, #document-date textarea", "ontem")
+    page.click("#document-date-save")
+    page.wait_for_selector("#documents-note >> text=não é uma data")
+    page.fill("#document-date input, #document-date textarea", "05/2023")
+    page.click("#document-date-save")
+    page.wait_for_selector(f"{row} >> text=dada por você")
+    page.click(f"{row} summary")
+    page.click(f"{row} >> text=Trocar por um mais novo")
+    newer = _file(tmp_path, "luas-2026.md", "Urano tem 29 luas em 2026.")
+    page.set_input_files("#document-newer input[type=file]", str(newer))
+    page.wait_for_selector("#corpus-documents >> text=luas-2026.md")
+    page.wait_for_selector(row, state="detached")
+    row = "#corpus-documents tr:has-text('luas-2026.md')"
+    page.click(f"{row} summary")
+    page.click(f"{row} .menu >> text=Apagar")
+    page.click("#document-panel >> text=Sim, apagar")
+    page.wait_for_selector("#documents-note >> text=luas-2026.md apagado")
+    page.wait_for_selector(row, state="detached")
+    assert [p.name for p in served.assistant.corpora.paths("sistema-solar")] == ["luas-2025.md"]
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.browser
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+def test_a_pasted_text_an_address_a_file_out_and_in_again(open_page: Open, tmp_path: Path) -> None:
+    page = open_page()
+    page.click("button[role=tab]:has-text('Corpora')")
+    page.click("#corpora-list >> text=Direito brasileiro")
+    page.wait_for_selector("#corpus-head >> text=Direito brasileiro")
+    page.click("#add-text button")
+    page.fill("#add-title input, #add-title textarea", "Aviso")
+    page.fill("#add-body textarea", "A assembleia será em maio.")
+    page.click("#add-text-go")
+    page.wait_for_selector("#corpus-documents >> text=Aviso.md")
+    page.click("#add-url button")
+    page.fill("#add-address input, #add-address textarea", "http://127.0.0.1/segredo")
+    page.click("#add-url-go")
+    page.wait_for_selector("#corpus-progress >> text=não é um endereço público")
+    page.click("#corpus-settings button")
+    page.click("#corpus-export")
+    with page.expect_download() as download:
+        page.click("#corpus-file")
+    assert download.value.suggested_filename == "direito.zip"
+    page.fill("#corpus-delete-name input, #corpus-delete-name textarea", "outro")
+    page.click("#corpus-delete")
+    page.wait_for_selector("#corpus-settings-note >> text=Digite o nome dele")
+    page.fill("#corpus-delete-name input, #corpus-delete-name textarea", "direito")
+    page.click("#corpus-delete")
+    page.wait_for_selector("#corpora-list >> text=Direito brasileiro", state="detached")
+    exported = tmp_path / "direito.zip"
+    download.value.save_as(exported)
+    page.click("#corpus-import button")
+    page.set_input_files("#corpus-import-file input[type=file]", str(_file(tmp_path, "outro.zip", "PK")))
+    page.wait_for_selector("#corpus-new-note >> text=não é um ZIP")
+    page.set_input_files("#corpus-import-file input[type=file]", str(exported))
+    page.wait_for_selector("#corpus-new-note >> text=Corpus «direito» importado")
+    page.wait_for_selector("#corpus-documents >> text=Aviso.md")
