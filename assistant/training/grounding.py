@@ -25,7 +25,16 @@ PASSAGE_CHARS = 420  # of a training passage; the passages of a corpus are at mo
 QUOTE_CHARS = 150  # longest quote that is taught
 
 # Own records with passages, and how often each is shown, with other markers: the few on facts that changed more often.
-_LAYOUTS = {"dated-facts": 3, "near-misses-rules": 2, "near-misses-facts": 2}
+_LAYOUTS = {
+    "dated-facts": 3,
+    "near-misses-rules": 2,
+    "near-misses-facts": 2,
+    "two-passages": 2,
+    "newer-date": 2,
+    "injections": 2,
+    "abstain-hard": 2,
+    "long-quote": 2,
+}
 
 # Sentences as attackers put them into documents; the answer of the example stays what it was.
 _INJECTIONS = (
@@ -96,15 +105,17 @@ class _Maker:
         return examples
 
     def from_passages(self, rows: Sequence[dict[str, Any]], layouts: int) -> list[Example]:
-        """The project's own records with their passages; each is shown under `layouts` orders of markers."""
+        """The project's own records with their passages; each is shown under `layouts` orders of markers.
+
+        A record has one `quote` with its `source`, several of them in `quotes`, or none where nothing answers.
+        """
         examples = []
         for row in [row for _ in range(layouts) for row in rows]:
             passages = [_Passage(p["document"], p["as_of"], p["text"]) for p in row["passages"]]
             markers = self._markers(len(passages))
-            source = row.get("source")
-            completion = ABSTENTION
-            if source is not None and row.get("quote"):
-                completion = _cited(row["quote"], row["answer"], markers[source])
+            quotes = row.get("quotes") or ([row] if row.get("quote") and row.get("source") is not None else [])
+            cited = [(quote["quote"], markers[quote["source"]]) for quote in quotes]
+            completion = _cited(cited, row["answer"]) if cited else ABSTENTION
             examples.append(self._laid_out(row["question"], completion, passages, markers))
         return examples
 
@@ -131,7 +142,7 @@ class _Maker:
         quote = _quote(gold.text, item.answer)
         if quote not in gold.text:  # the answer straddles sentences that the window has parted
             return self._example(item.title, item.question, ABSTENTION, wrong[:1])
-        completion = _cited(quote, _sentence(item.answer), markers[order.index(0)])
+        completion = _cited([(quote, markers[order.index(0)])], _sentence(item.answer))
         history = ""
         if previous and previous.context == item.context and self._chooser.random() < 0.15:
             history = history_block([(previous.question, _sentence(previous.answer))])
@@ -243,9 +254,11 @@ def _word_end(text: str, at: int) -> int:
     return end if end > 0 else len(text)
 
 
-def _cited(quote: str, answer: str, marker: int) -> str:
-    body = answer.strip().rstrip(".")
-    return f"«{quote}» [{marker}]\n{body} [{marker}]."
+def _cited(quotes: Sequence[tuple[str, int]], answer: str) -> str:
+    """Each quote on a line with its marker, then the answer with all of them."""
+    lines = "\n".join(f"«{quote}» [{marker}]" for quote, marker in quotes)
+    markers = " ".join(f"[{marker}]" for _, marker in quotes)
+    return f"{lines}\n{answer.strip().rstrip('.')} {markers}."
 
 
 def _sentence(answer: str) -> str:
