@@ -71,9 +71,10 @@ def card(source: Source, t: Texts, marker: int | None = None) -> Safe:
 
 
 def meta(passage: Passage, t: Texts) -> str:
-    """As in "sistema-solar · p. 3 · 11/03/2025 · 0,91"."""
+    """As in "sistema-solar · p. 3 · 11/03/2025 · 0,91"; an older version that no search asked for has no score."""
     page = t("page", n=passage.page) if passage.page else None
-    parts = (passage.corpus, page, formats.day(passage.as_of, t), formats.number(passage.score, t, 2))
+    score = formats.number(passage.score, t, 2) if passage.score else None
+    parts = (passage.corpus, page, formats.day(passage.as_of, t), score)
     return " · ".join(part for part in parts if part)
 
 

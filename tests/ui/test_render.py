@@ -95,6 +95,8 @@ def test_a_source_tells_document_page_date_and_age() -> None:
     assert "sistema-solar · p. 3 · 02/2023 · 0,84" in markup and "possivelmente antiga" in markup
     assert " open" not in markup
     assert " open" in sources.card(Source(2, found), PT, marker=2)
+    older = passage("luas.md", "texto", 0.0, "2023-02")
+    assert "sistema-solar · 02/2023<" in sources.card(Source(3, older), PT), "no search asked for it: no score"
 
 
 def test_formulas_in_entities_are_defused() -> None:
