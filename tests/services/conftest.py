@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from assistant.engines.base import Embedder
+from assistant.retrieval import lexical
+from assistant.stores.passages import PassageStore
+
 from .shop import Shop, open_shop
 
 
@@ -13,3 +17,10 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     made = open_shop(tmp_path / "adapters")
     yield made
     made.engine.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path, embedder: Embedder) -> Iterator[PassageStore]:
+    made = PassageStore(tmp_path / "index", embedder.name, embedder.dimension, lexical.terms)
+    yield made
+    made.close()

@@ -15,13 +15,6 @@ from assistant.stores.passages import PassageStore
 
 
 @pytest.fixture
-def store(tmp_path, embedder):
-    store = PassageStore(tmp_path / "index", embedder.name, embedder.dimension, lexical.terms)
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def service(tmp_path, store, embedder):
     service = CorporaService(tmp_path / "corpora", store, embedder, max_bytes=10_000)
     service.create("notas", "Minhas notas")
