@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from assistant.engines.base import Embedder
+from assistant.retrieval import lexical
+from assistant.stores.passages import PassageStore
+
 from .library import Library, open_library
 from .shop import Shop, open_shop
 
@@ -22,3 +26,10 @@ def library(tmp_path: Path) -> Iterator[Library]:
     yield made
     made.tools.ingestions.close()
     made.store.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path, embedder: Embedder) -> Iterator[PassageStore]:
+    made = PassageStore(tmp_path / "index", embedder.name, embedder.dimension, lexical.terms)
+    yield made
+    made.close()

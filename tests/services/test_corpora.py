@@ -18,13 +18,6 @@ from ..stores.traces import traces
 
 
 @pytest.fixture
-def store(tmp_path, embedder):
-    store = PassageStore(tmp_path / "index", embedder.name, embedder.dimension, lexical.terms)
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def service(tmp_path, store, embedder):
     service = CorporaService(tmp_path / "corpora", store, embedder, max_bytes=10_000)
     service.create("notas", "Minhas notas")

@@ -9,16 +9,8 @@ from assistant.errors import DocumentRefused, PasswordNeeded
 from assistant.retrieval import lexical
 from assistant.services.corpora import CorporaService
 from assistant.services.ingestion import Stage
-from assistant.stores.passages import PassageStore
 
 from ..retrieval.papers import docx, docx_parts, paragraph, pdf, zipped
-
-
-@pytest.fixture
-def store(tmp_path, embedder):
-    store = PassageStore(tmp_path / "index", embedder.name, embedder.dimension, lexical.terms)
-    yield store
-    store.close()
 
 
 @pytest.fixture
