@@ -11,12 +11,11 @@ import json
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from assistant import adapters_command, corpora_command, dataset_command, judge_command
+from assistant import adapters_command, bench_command, corpora_command, dataset_command, judge_command
 from assistant.errors import AssistantError, DataError, TrainingStopped
 from assistant.settings import Settings
 from assistant.terminal import (
@@ -191,55 +190,6 @@ def _evaluate(assistant: Any, options: argparse.Namespace) -> None:
     answer(options, figures, lambda r: json.dumps(r, ensure_ascii=False, indent=1))
 
 
-def _bench(assistant: Any, options: argparse.Namespace) -> None:
-    from assistant.models.prompt_format import fill
-    from assistant.services import bench
-    from assistant.services.drafts import outline, topics_of
-    from assistant.services.retrieval_bench import relevance_quality
-    from assistant.training.formats import read_jsonl
-
-    if options.unanswerable and not options.questions:
-        raise DataError("--unanswerable needs the answerable ones beside it: give --questions FILE, too.")
-    assistant.warm_up()
-    figures: dict[str, Any] = {**bench.memory_mb(), "engine": assistant.engine.name}
-    if options.questions:
-        texts = [str(row.get("text") or row.get("question")) for row in read_jsonl(options.questions, ())]
-        figures |= bench.route_and_retrieve(
-            assistant.routing, assistant.retriever, texts[:200], assistant.settings.passages
-        )
-    if options.retrieval:
-        figures["retrieval"] = {path.name: _retrieval(assistant, path) for path in options.retrieval}
-    if options.unanswerable:
-        answerable = [str(row["question"]) for row in read_jsonl(options.questions, ("question",))]
-        others = [str(row["question"]) for row in read_jsonl(options.unanswerable, ("question",))]
-        figures["relevance"] = relevance_quality(assistant.retriever, answerable, others, assistant.settings.passages)
-    if options.routes:
-        figures["router"] = bench.routing_quality(assistant.routing, options.routes)
-    live = assistant.adapters.live().get(options.adapter)
-    if live is not None:
-        topics = outline(topics_of(live.version), options.text)
-        prompt = fill(live.card.template, text=options.text, topics=topics)
-        figures |= bench.overhead(assistant.chat, assistant.engine, options.text, prompt, live.version.key)
-    answer(options, figures, lambda r: json.dumps(r, ensure_ascii=False, indent=1))
-
-
-def _retrieval(assistant: Any, path: Path) -> dict[str, Any]:
-    """Figures on the indexed corpora, or, for a SQuAD file, on a corpus of its paragraphs in a temporary home."""
-    from assistant.bootstrap import build
-    from assistant.services.retrieval_bench import own_questions, paragraph_corpus, search_quality
-
-    if path.suffix == ".jsonl":
-        return search_quality(assistant.store, assistant.embedder, assistant.retriever, own_questions(path))
-    with tempfile.TemporaryDirectory() as folder:
-        labelled = paragraph_corpus(path, Path(folder) / "corpora" / "paragraphs")
-        trial = build(Settings.load(home=Path(folder)), lambda line: None)
-        try:
-            trial.index()
-            return search_quality(trial.store, trial.embedder, trial.retriever, labelled)
-        finally:
-            trial.close()
-
-
 def _doctor(assistant: Any, options: argparse.Namespace) -> int:
     findings = assistant.doctor()
     records = [{"name": c.name.en, "ok": c.ok, "detail": c.detail.en, "remedy": c.remedy.en} for c in findings]
@@ -318,15 +268,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--limit", type=int, default=0, metavar="N", help="at most N rows, spread over the file")
     judge_command.add_arguments(command("judge", judge_command.run, judge_command.ABOUT))
     judge_command.add_compare_arguments(command("compare", judge_command.compare, judge_command.ABOUT_COMPARE))
-    bench = command("bench", _bench, "measure speed, memory and routing on this machine")
-    bench.add_argument("--questions", type=Path, help="JSON lines with text or question, for route + retrieve")
-    bench.add_argument("--unanswerable", type=Path, help="JSON lines with questions that no document answers")
-    bench.add_argument(
-        "--retrieval", type=Path, action="append", help="own labelled JSON lines or SQuAD JSON; may be repeated"
-    )
-    bench.add_argument("--routes", type=Path, help='labelled {"text", "adapter"} JSON lines, for the router')
-    bench.add_argument("--adapter", default="restaurant-replies", help="adapter for the decode figures")
-    bench.add_argument("--text", default="A comida estava ótima, mas demorou uma hora e veio fria.", help="its input")
+    bench_command.add_arguments(command("bench", bench_command.run, bench_command.ABOUT))
     adapters_command.add_arguments(command("adapters", adapters_command.run, adapters_command.ABOUT))
     corpora_command.add_arguments(command("corpora", corpora_command.run, corpora_command.ABOUT))
     memory = command("memory", _memory, "predict the base's memory in each precision, beside what is measured")

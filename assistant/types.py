@@ -149,7 +149,8 @@ class Timings:
 class Answer:
     """A finished answer with everything that an interface may show of it.
 
-    `dropped` counts what the checks removed: quotes that no passage holds, spans not in the input.
+    `dropped` counts what the checks removed: quotes that no passage holds, spans not in the input. `brief` is the
+    model's own wording of a grounded answer, which may be too short to be shown by itself.
     """
 
     question: str
@@ -162,6 +163,7 @@ class Answer:
     timings: Timings = field(default_factory=Timings)
     dropped: int = 0
     stopped: bool = False
+    brief: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -86,6 +87,12 @@ class ChatService:
         self._retriever = retriever
         self._adapters = adapters
         self._options = options
+
+    def over(self, retriever: Retrieval) -> ChatService:
+        """The same service over other documents."""
+        service = copy(self)
+        service._retriever = retriever
+        return service
 
     def ask(self, request: AskRequest, cancel: threading.Event | None = None) -> Iterator[Event]:
         """Yield Routed, Retrieved (documents were searched), TokenDelta ..., Redrafting (kind reply only), Answered.
@@ -201,7 +208,7 @@ class ChatService:
             if said.words:
                 text = f"{text} {said.words}"
                 yield run.shown(f" {said.words}")
-        yield Answered(run.answer(text, checked.outcome, sources=shown, dropped=checked.dropped))
+        yield Answered(run.answer(text, checked.outcome, sources=shown, dropped=checked.dropped, brief=checked.brief))
 
     def _try(
         self, run: Run, live: Answerer | None, attempt: Attempt, sources: tuple[Source, ...], *, last: bool

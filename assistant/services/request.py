@@ -86,6 +86,7 @@ class Run:
         sources: tuple[Source, ...] = (),
         entities: tuple[Entity, ...] = (),
         dropped: int = 0,
+        brief: str = "",
     ) -> Answer:
         """The finished answer with the measurements of this run."""
         assert self.route is not None
@@ -100,4 +101,5 @@ class Run:
             timings=replace(self.timings, total=self._now()),
             dropped=dropped,
             stopped=self.stopped,
+            brief=brief,
         )

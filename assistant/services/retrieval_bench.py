@@ -23,7 +23,7 @@ from assistant.types import Passage
 
 DEPTH = 10  # passages looked at; a right one further down counts as not found
 RANK_CONSTANT = 60  # of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009), measured beside
-_CARD = """title = { pt = "Parágrafos", en = "Paragraphs" }
+CARD = """title = { pt = "Parágrafos", en = "Paragraphs" }
 description = { pt = "Parágrafos de um conjunto de perguntas.", en = "Paragraphs of a question set." }
 """
 
@@ -53,7 +53,7 @@ def paragraph_corpus(path: Path, folder: Path) -> list[Labelled]:
     Raises `DataError` for a file that cannot be read.
     """
     (folder / "documents").mkdir(parents=True)
-    (folder / "corpus.toml").write_text(_CARD, "utf-8")
+    (folder / "corpus.toml").write_text(CARD, "utf-8")
     names: dict[str, str] = {}
     questions = []
     for _, context, question, _ in squad_questions(path):

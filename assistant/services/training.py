@@ -7,6 +7,7 @@ the formats of data.
 from __future__ import annotations
 
 import json
+import random
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -28,7 +29,7 @@ from assistant.services.styles import keep_styles
 from assistant.stores.manifests import Manifest, Version, check_name, sha256_of, write_atomically
 from assistant.stores.registry import AdapterRegistry
 from assistant.training.config import LoraSettings, Recipe, TrainingSettings, changed, read_recipe
-from assistant.training.dataset import Example, data_hash, split
+from assistant.training.dataset import Example, data_hash, split, without
 from assistant.training.formats import read_examples
 from assistant.training.job import Reach, Report, Sample, Step, TrainingRun, Validation
 from assistant.training.outlines import learned_styles, learned_topics, outlined
@@ -93,11 +94,14 @@ class TrainingService:
         card, recipe = self._registry.card(name), self.recipe(name, overrides)
         seed = recipe.training.seed
         examples = read_examples(card, recipe.data.source, self._paths(name, recipe.data.files, fetch), seed)
+        examples, kept = without(examples, recipe.data.held_out)
         if 0 < recipe.data.limit < len(examples):  # spread over the files, which may hold one kind of example each
             examples = [examples[i * len(examples) // recipe.data.limit] for i in range(recipe.data.limit)]
         if recipe.data.validation:
             paths = self._paths(name, recipe.data.validation, fetch)
             held_out = read_examples(card, recipe.data.source, paths, seed)
+        elif kept:
+            held_out = random.Random(seed).sample(kept, len(kept))  # noqa: S311  # no secret: a reproducible order
         else:
             examples, held_out = split(examples, _VALIDATION_SHARE, seed)
         topics, styles = learned_topics(card, examples), learned_styles(card, examples)
@@ -286,6 +290,7 @@ def _with_defaults(header: dict[str, Any]) -> dict[str, Any]:
     recipe = header.get("recipe", {})
     for section, defaults in (("lora", LoraSettings()), ("training", TrainingSettings())):
         recipe[section] = asdict(defaults) | recipe.get(section, {})
+    recipe["data"] = {"held_out": []} | recipe.get("data", {})
     return header
 
 

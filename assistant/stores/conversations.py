@@ -188,4 +188,5 @@ def _answer(raw: Mapping[str, Any]) -> Answer:
         timings=Timings(**raw["timings"]),
         dropped=raw["dropped"],
         stopped=raw["stopped"],
+        brief=raw.get("brief", ""),
     )

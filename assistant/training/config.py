@@ -22,7 +22,8 @@ class DataConfig:
     `source` names a reader of `assistant.training.formats`; `files` are paths relative to the
     adapter's folder or, with the prefix "public:", to the folder of public data sets. `validation`
     files draw the loss curve; a new version is judged on `test` before it is published (empty: it is
-    not). `limit` caps the number of examples (0: all).
+    not). `held_out` names groups of `files` (titles of a question set) that are never trained on, so that they can be
+    asked about; without `validation` they draw the loss curve. `limit` caps the number of examples (0: all).
     """
 
     source: str
@@ -30,6 +31,7 @@ class DataConfig:
     validation: tuple[str, ...] = ()
     test: str = ""
     limit: int = 0
+    held_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,7 @@ def read_recipe(path: Path) -> Recipe:
             tuple(data.get("validation", ())),
             str(data.get("test", "")),
             int(data.get("limit", 0)),
+            tuple(data.get("held_out", ())),
         ),
         LoraSettings(**lora),
         TrainingSettings(**training),

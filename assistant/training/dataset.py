@@ -125,3 +125,16 @@ def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Ex
     held_out = set(groups[: round(len(groups) * share)])
     train = [example for group, example in keyed if group not in held_out]
     return train, [example for group, example in keyed if group in held_out]
+
+
+def without(examples: Sequence[Example], groups: Sequence[str]) -> tuple[list[Example], list[Example]]:
+    """The examples of no such group, and those of one; raises `DataError` for a group that none is of."""
+    if strange := set(groups) - {example.group for example in examples}:
+        raise DataError(
+            f"held_out names {sorted(strange)[0]!r}, and no example is of that group. Correct it in the recipe.",
+            pt=f"held_out cita {sorted(strange)[0]!r}, e nenhum exemplo é desse grupo. Corrija a receita.",
+        )
+    kept: tuple[list[Example], list[Example]] = ([], [])
+    for example in examples:
+        kept[example.group in groups].append(example)
+    return kept

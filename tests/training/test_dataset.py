@@ -3,7 +3,7 @@
 import pytest
 
 from assistant.errors import DataError
-from assistant.training.dataset import Encoded, Example, batches, candidate_vocabulary, encode, split
+from assistant.training.dataset import Encoded, Example, batches, candidate_vocabulary, encode, split, without
 
 
 class Letters:
@@ -56,3 +56,16 @@ def test_no_group_straddles_the_split():
     assert len(train) + len(held_out) == 70
     assert held_out
     assert not {e.group for e in train} & {e.group for e in held_out}
+
+
+def test_groups_held_out_are_never_trained_on():
+    examples = [Example(str(i), "x", group=str(i % 7)) for i in range(70)]
+    train, held_out = without(examples, ("3", "5"))
+    assert {e.group for e in train} == {"0", "1", "2", "4", "6"} and {e.group for e in held_out} == {"3", "5"}
+    assert len(train) + len(held_out) == 70
+    assert without(examples, ()) == (examples, [])
+
+
+def test_a_group_held_out_that_is_not_there_is_named():
+    with pytest.raises(DataError, match="held_out names 'Montana'"):
+        without([Example("a", "x", group="Genocide")], ("Genocide", "Montana"))
