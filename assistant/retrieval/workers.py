@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ class Request:
     path: Path
     name: str
     max_bytes: int
-    password: str = ""
+    password: str = field(default="", repr=False)
     unlocked: Path | None = None
 
     def line(self) -> bytes:

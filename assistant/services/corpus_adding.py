@@ -13,9 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from assistant.errors import AssistantError, DocumentRefused, StoreBusy
+from assistant.errors import AssistantError, DocumentRefused, PasswordNeeded, StoreBusy
 from assistant.services.corpora import CorporaService
 from assistant.services.corpus_dates import CorpusDates
+from assistant.services.corpus_locked import LockedFile, LockedFiles
 from assistant.services.corpus_report import ENDED, FileReport, FileState, Task, Work, WorkState
 from assistant.services.corpus_turns import Turns
 from assistant.services.ingestion import Progress, Stage, content_of
@@ -34,6 +35,12 @@ _STAGES = {
     Stage.REFUSED: FileState.REFUSED,
 }
 _IN = frozenset({FileState.DONE, FileState.UNCHANGED})
+OPENED = Localized(
+    "A senha abriu o arquivo e não foi guardada. No corpus fica uma cópia sem proteção, para que o índice possa ser "
+    "refeito sem a senha; uma assinatura digital não passa para ela: fique com o original.",
+    "The password opened the file and was not kept. In the corpus lies a copy without protection, so that the index "
+    "can be made again without it; a digital signature does not pass on to it: keep the original.",
+)
 WAITS = Localized(
     "Outro processo está gravando o índice; o trabalho começa quando ele terminar.",
     "Another process writes to the index; the work begins when it has finished.",
@@ -45,7 +52,8 @@ class Order:
     """What is needed beside the report.
 
     `folder` holds the brought files and goes when the work ends, `files` are theirs by document name; `url` is fetched
-    first; `date` becomes the documents'; `forget` is a corpus's old name.
+    first; `date` becomes the documents'; `forget` is a corpus's old name. `opened` is the document that has
+    waited for its password, whose file here needs none any more.
     """
 
     folder: Path
@@ -53,6 +61,7 @@ class Order:
     url: str = ""
     date: str = ""
     forget: str = ""
+    opened: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,7 @@ class Place:
     store: PassageStore
     dates: CorpusDates
     turns: Turns
+    locked: LockedFiles
     max_bytes: int
     network: Network | None = None
 
@@ -144,15 +154,34 @@ class Adding:
             notes = self._twin(name, path)
             before = self._backup(name) if name in self._before else None
             corpora.add_document(corpus, name, path)
+        except PasswordNeeded as error:
+            self._have_wait(name, path, error)
+            return
         except DocumentRefused as error:
             self._refuse(name, error)
             return
         self._kept.append(name)
         if self._order.date:
             self._place.dates.set(corpus, name, self._order.date)
+        if self._order.opened == name:
+            notes += (OPENED,)
         if before is not None and self._work.task is Task.ADD and sha256_of(before) != sha256_of(path):
             notes += (Localized("Substituiu o documento de mesmo nome.", "Took the place of the one of that name."),)
         self._line(name, state=FileState.KEPT, notes=notes)
+
+    def _have_wait(self, name: str, path: Path, error: PasswordNeeded) -> None:
+        """Keep a file that asks for a password until somebody gives it."""
+        order, line = self._order, self._work.file(name)
+        origin = line.origin if line else ""
+        waiting = LockedFile(
+            self._work.corpus, name, path.stat().st_size, date=order.date, replaces=self._work.replaces, origin=origin
+        )
+        try:
+            self._place.locked.put(waiting, path)
+        except DocumentRefused as full:
+            self._refuse(name, full)
+            return
+        self._line(name, state=FileState.LOCKED, notes=(Localized.of(error),), seconds_left=None)
 
     def _check_free(self, name: str) -> None:
         if name in self._before and name != self._work.replaces:
@@ -272,6 +301,13 @@ class Adding:
         for line in self._work.files:
             if line.state not in ENDED:
                 self._line(line.name, state=ended, seconds_left=None)
+        self._let_go_of_locked()
+
+    def _let_go_of_locked(self) -> None:
+        """What is in the corpus, or was opened and then refused, waits for a password no more."""
+        for line in self._work.files:
+            if line.state in _IN or (line.state is FileState.REFUSED and line.name == self._order.opened):
+                self._place.locked.remove(self._work.corpus, line.name)
 
     def _take_back(self, names: Sequence[str]) -> None:
         for name in names:

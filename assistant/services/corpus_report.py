@@ -44,9 +44,10 @@ class FileState(StrEnum):
     UNCHANGED = "unchanged"  # the index had it already
     REFUSED = "refused"
     STOPPED = "stopped"  # somebody stopped the work before its turn
+    LOCKED = "locked"  # it waits for its password, see `corpus_locked`
 
 
-ENDED = frozenset({FileState.DONE, FileState.UNCHANGED, FileState.REFUSED, FileState.STOPPED})
+ENDED = frozenset({FileState.DONE, FileState.UNCHANGED, FileState.REFUSED, FileState.STOPPED, FileState.LOCKED})
 
 
 class WorkState(StrEnum):

@@ -51,6 +51,9 @@ class AddStep:
         with gr.Row(elem_id="other-ways"):
             self._build_text()
             self._build_url()
+
+    def build_progress(self) -> None:
+        """Place what tells how far it is; other parts may stand between."""
         self.progress = gr.HTML(js_on_load=BIND, apply_default_css=False, elem_id="corpus-progress")
         self.outputs = [self._drop, self._note, self._title, self._text, self._url, self.progress]
 
@@ -96,8 +99,10 @@ class AddStep:
 
     def running(self, looking: Looking, t: Texts) -> Safe:
         """What comes into the corpus now, and what became of what came before."""
-        works = self._assistant.corpus_tools.ingestions.works(looking.corpus) if looking.corpus else []
-        return progress(works, t)
+        if not looking.corpus:
+            return Safe("")
+        waiting = {file.name for file in self._ingestions.locked(looking.corpus)}
+        return progress(self._ingestions.works(looking.corpus), t, waiting)
 
     def bring(self, session: Session, looking: Looking, paths: list[str] | None) -> Iterator[Updates]:
         """Dropped files, laid ready at once; what becomes of each is told as it goes on."""

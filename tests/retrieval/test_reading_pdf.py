@@ -9,7 +9,7 @@ from assistant.errors import DocumentRefused, PasswordNeeded
 from assistant.retrieval.loading import load, unlock
 from assistant.retrieval.reading.pdf_words import unreadable
 
-from .papers import DOCUMENTS, pdf, pdf_of, picture_pdf, put, rule, write
+from .papers import DOCUMENTS, locked_pdf, pdf, pdf_of, picture_pdf, put, rule, write
 
 LEFT = [f"esquerda linha {n} do texto corrido" for n in range(8)]
 RIGHT = [f"direita linha {n} do texto corrido" for n in range(8)]
@@ -20,12 +20,7 @@ def text_of(folder, content, name="a.pdf"):
 
 
 def locked(password):
-    writer = PdfWriter()
-    writer.append(PdfReader(io.BytesIO(pdf("Texto guardado com senha"))))
-    writer.encrypt(password, "dono", algorithm="RC4-128")
-    out = io.BytesIO()
-    writer.write(out)
-    return out.getvalue()
+    return locked_pdf("Texto guardado com senha", password)
 
 
 def test_columns_are_read_one_after_the_other_under_their_title(tmp_path):
