@@ -237,6 +237,8 @@ def _watched(tools: Any, work: Work) -> Work:
         for last in tools.ingestions.follow(work.id):
             for file in last.files:
                 line = f"{file.name}: {file.state}" + (f" {file.embedded}/{file.chunks}" if file.embedded else "")
+                if file.is_being_read:
+                    line += f" {10 * (10 * file.page // file.pages)} % of {file.pages} pages"
                 if told.get(file.name) != line:
                     told[file.name] = line
                     say(line)

@@ -55,6 +55,11 @@ def asked_passwords(name: str) -> Iterator[str]:
         yield password
 
 
+def is_tenth(page: int, pages: int) -> bool:
+    """Whether a page ends a tenth of a document: so often is a long one told of."""
+    return pages > 0 and page * 10 // pages > (page - 1) * 10 // pages
+
+
 def answer(options: argparse.Namespace, record: Any, readable: Callable[[Any], str]) -> None:
     """Write one answer to standard output, as JSON where asked for."""
     as_json = options.json or getattr(options, "jsonl", None)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from assistant.terminal import asked_passwords
+from assistant.terminal import asked_passwords, is_tenth
 
 from .retrieval.papers import locked_pdf
 from .test_command_line import run
@@ -101,6 +101,12 @@ def test_a_terminal_is_asked_a_few_times_and_nothing_typed_leaves_it(monkeypatch
     assert list(asked_passwords("a.pdf")) == ["um", "dois", "três"]
     typed[:] = ["um", "", "dois"]
     assert list(asked_passwords("a.pdf")) == ["um"]
+
+
+def test_a_long_document_is_told_by_tenths():
+    assert [page for page in range(1, 101) if is_tenth(page, 100)] == list(range(10, 101, 10))
+    assert [page for page in range(1, 4) if is_tenth(page, 3)] == [1, 2, 3]
+    assert not is_tenth(1, 0)
 
 
 @pytest.mark.parametrize(

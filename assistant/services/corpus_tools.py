@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assistant.services.corpora import CorporaService
-from assistant.services.corpus_adding import Place
 from assistant.services.corpus_dates import CorpusDates
 from assistant.services.corpus_locked import LockedFiles
+from assistant.services.corpus_order import Place
 from assistant.services.corpus_preview import CorpusPreview
 from assistant.services.corpus_report import Reports
 from assistant.services.corpus_transfer import CorpusTransfer

@@ -20,10 +20,11 @@ from pathlib import Path
 
 from assistant.errors import AssistantError, InputRejected, StorageError
 from assistant.retrieval.loading import unlock
-from assistant.services.corpus_adding import Adding, Order, Place
+from assistant.services.corpus_adding import Adding
 from assistant.services.corpus_dates import checked_date
 from assistant.services.corpus_intake import Laid, lay_files, lay_text
 from assistant.services.corpus_locked import LockedFile
+from assistant.services.corpus_order import Order, Place
 from assistant.services.corpus_report import FileReport, Reports, Task, Work, WorkState
 from assistant.stores.manifests import Localized
 

@@ -133,14 +133,25 @@ def _chip(file: FileReport, tone: str, t: Texts, waits: bool) -> Safe:
 
 def _under_way(file: FileReport, t: Texts) -> list[str]:
     told = []
+    if file.is_being_read:
+        told.append(t("file_reading", page=formats.number(file.page, t), pages=formats.number(file.pages, t)))
+        if file.rate:
+            told.append(_pages_rate(file.rate, t))
     if file.embedded:
         numbers = {"n": formats.number(file.embedded, t), "total": formats.number(file.chunks, t)}
         told.append(t("file_progress", **numbers))
-    if file.rate:
+    if file.rate and file.embedded:
         told.append(t("file_rate", rate=formats.number(file.rate, t, 1 if file.rate < 10 else 0)))
     if file.seconds_left is not None:
         told.append(t("file_left", time=formats.duration(file.seconds_left, t)))
     return told
+
+
+def _pages_rate(rate: float, t: Texts) -> str:
+    """Pages a second, or a minute where a page takes longer."""
+    if rate >= 1:
+        return t("file_pages_second", rate=formats.number(rate, t, 1 if rate < 10 else 0))
+    return t("file_pages_minute", rate=formats.number(60 * rate, t, 1 if rate < 1 / 6 else 0))
 
 
 def _found(file: FileReport, t: Texts) -> list[str]:

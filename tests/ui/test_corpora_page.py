@@ -118,6 +118,16 @@ def test_progress_says_stage_rate_and_time_left_and_then_what_was_found() -> Non
     assert progress([], PT) == ""
 
 
+def test_a_long_reading_says_its_page_rate_and_time_left() -> None:
+    line = FileReport("a.pdf", FileState.CHECKING, size=10, page=120, pages=500, rate=2.5, seconds_left=152.0)
+    work = Work("w", "x", Task.ADD, "2025-01-01T10:00:00+00:00", WorkState.RUNNING, (line,))
+    assert "lendo página 120 de 500 · 2,5 páginas por segundo · 3 min restantes" in progress([work], PT)
+    assert "reading page 120 of 500" in progress([work], EN)
+    slow = replace(work, files=(replace(line, state=FileState.READING, rate=0.1, page=1_200, pages=5_000),))
+    assert "lendo página 1.200 de 5.000 · 6,0 páginas por minuto" in progress([slow], PT)
+    assert "página 500" not in progress([replace(work, files=(replace(line, page=500, rate=0.0),))], PT)
+
+
 def test_a_locked_file_is_a_row_that_says_so_until_it_is_opened() -> None:
     line = FileReport("a.pdf", FileState.LOCKED, notes=(Localized("Informe a senha.", "Give the password."),))
     files = (line, FileReport("b.md", FileState.DONE, chunks=3))
