@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import gradio as gr
 
 from assistant.errors import AssistantError, InputRejected
-from assistant.retrieval.loading import SUFFIXES
+from assistant.retrieval.kinds import readable, unreadable
 from assistant.ui import uploads
 from assistant.ui.clicks import BIND
 from assistant.ui.contracts import Assistant
@@ -152,9 +152,20 @@ class AddStep:
 
 def hint(zone: str, t: Texts) -> Safe:
     """What may be dropped; the browser fills and shows the second line for a file that is too large to send."""
-    limit, kinds = uploads.DOCUMENT_MB, ", ".join(suffix.lstrip(".") for suffix in SUFFIXES)
+    limit = uploads.DOCUMENT_MB
+    kinds = ", ".join(kind.label.get(t.language) for kind in readable())
+    missing = [
+        tag(
+            "p",
+            t("kinds_missing", program=program.name, kinds=", ".join(kind.label.get(t.language) for kind in without)),
+            " ",
+            tag("code", f"sudo apt install {program.packages}"),
+            class_="quiet small",
+        )
+        for program, without in unreadable().items()
+    ]
     too_large = t("upload_too_large", name="{name}", size="{size}", limit=limit)
     guard = tag(
         "p", class_="failure", role="alert", hidden=True, data_limit=limit, data_words=too_large, data_guards=zone
     )
-    return tag("div", tag("p", t("upload_hint", limit=limit, kinds=kinds), class_="quiet small"), guard)
+    return tag("div", tag("p", t("upload_hint", limit=limit, kinds=kinds), class_="quiet small"), *missing, guard)

@@ -14,6 +14,7 @@ import pytest
 from conftest import loops_left_open
 from demo_assistant import DemoAssistant
 
+from assistant.retrieval.kinds import KINDS, LIBREOFFICE, READERS
 from assistant.services.corpora import Corpus
 from assistant.services.corpus_card import CorpusCard
 from assistant.services.corpus_locked import LockedFile
@@ -25,6 +26,7 @@ from assistant.stores.rows import DocumentRecord, StoredChunk
 from assistant.types import Passage
 from assistant.ui.composer import Composer
 from assistant.ui.corpora import CorporaPage
+from assistant.ui.corpus_add import hint
 from assistant.ui.corpus_locked import waiting
 from assistant.ui.corpus_progress import progress
 from assistant.ui.corpus_settings import words_of
@@ -136,6 +138,19 @@ def test_a_locked_file_is_a_row_that_says_so_until_it_is_opened() -> None:
     assert ">precisa de senha</span>" in shown and "1 documento · 1 precisa de senha" in shown and " open" in shown
     assert "Informe a senha." in shown and "recusado" not in shown
     assert ">pediu senha</span>" in progress([work], PT) and ">asked for its password</span>" in progress([work], EN)
+
+
+def test_the_hint_names_every_kind_that_is_read_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for t in (PT, EN):
+        shown = hint("drop", t)
+        assert all(kind.label.get(t.language) in shown for kind in KINDS)
+    assert {suffix for kind in KINDS for suffix in kind.suffixes} == set(READERS)
+    for words in ("PDF", "imagens e digitalizações", "DOCX", "ODT", "PPTX", "XLSX", "CSV", "HTML", "Markdown", "EPUB"):
+        assert words in hint("drop", PT)
+    monkeypatch.setenv("PATH", str(tmp_path))  # no program is installed
+    first, *missing = hint("drop", PT).split("</p>")
+    assert "DOCX" in first and "ODT" not in first and "imagens" not in first
+    assert "por não haver o LibreOffice: DOC, ODT, RTF" in "".join(missing) and LIBREOFFICE.packages in "".join(missing)
 
 
 def test_a_search_explains_every_score() -> None:
