@@ -37,7 +37,9 @@ def panel(
     elif not sources:
         body = tag("p", t(empty), class_="quiet")
     else:
-        body = join(*(card(source, t, marker) for source in sources))
+        scored = any(ranks(source.passage, t) for source in sources)
+        explained = tag("p", t("found_scores"), class_="quiet small") if scored else None
+        body = join(*(card(source, t, marker) for source in sources), explained)
     close = tag("button", "×", type="button", class_="icon only-narrow", aria_label=t("close"), data_drawer="close")
     head = tag("div", tag("h2", t("sources")), close, class_="panel-head")
     return tag("section", head, body, class_="sources", data_turn=turn, aria_label=t("sources"))
@@ -64,10 +66,27 @@ def card(source: Source, t: Texts, marker: int | None = None) -> Safe:
         ),
         tag("p", passage.heading, class_="heading") if passage.heading else None,
         tag("p", *quoted(source), class_="passage"),
+        tag("p", *(tag("span", words) for words in ranks(passage, t)), class_="ranks") if ranks(passage, t) else None,
         class_="source wanted" if wanted else "source",
         open=bool(wanted or source.quote),
         data_source=source.marker,
     )
+
+
+def ranks(passage: Passage, t: Texts) -> tuple[str, ...]:
+    """How a passage was found: its places in the two searches, the joint score, its closeness. Empty if not known."""
+    searches: tuple[str, ...]
+    if passage.dense_rank is None and passage.lexical_rank is None:
+        if not passage.fused:
+            return ()
+        searches = (t("found_version"),)
+    else:
+        searches = (
+            t("found_dense", n=passage.dense_rank) if passage.dense_rank else t("found_not_dense"),
+            t("found_lexical", n=passage.lexical_rank) if passage.lexical_rank else t("found_not_lexical"),
+        )
+    closeness = (t("found_cosine", n=formats.number(passage.score, t, 2)),) if passage.score else ()
+    return (*searches, t("found_fused", n=formats.number(passage.fused, t, 2)), *closeness)
 
 
 def meta(passage: Passage, t: Texts) -> str:
