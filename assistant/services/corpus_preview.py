@@ -1,6 +1,7 @@
 """The text that was read from a document, page by page, beside the chunks that were made of it.
 
-Knows how to find a chunk's place in a text without pages. Refuses to know how it looks.
+Knows how to find a chunk's place in a text without pages, and the page that an answer cites. Refuses to know how it
+looks.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from assistant.retrieval.documents import OnPage
 from assistant.retrieval.loading import LoadedDocument, load
 from assistant.services.corpora import CorporaService
+from assistant.services.corpus_marks import MarkedText, Marks, letters_of
 from assistant.stores.manifests import Localized
 from assistant.stores.passages import PassageStore
 from assistant.stores.rows import DocumentRecord, StoredChunk
+from assistant.types import Passage, Source
 
 _PART = 5_000  # characters of a text without pages that are shown at once
 _HEAD = 40  # letters of a chunk that find its place
@@ -44,6 +48,18 @@ class Preview:
     page: PreviewPage
 
 
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A page of a document that an answer cites, with what is to be marked in its text.
+
+    `home` is the position of the page that holds the passage, None where the document holds it no more.
+    """
+
+    preview: Preview
+    marks: Marks
+    home: int | None
+
+
 class CorpusPreview:
     """Looks into documents. What was read of the last few stays in memory."""
 
@@ -55,7 +71,29 @@ class CorpusPreview:
     def of(self, corpus: str, document: str, position: int = 1) -> Preview:
         """A page of a document, the nearest one there is; raises `CorpusNotFound`, `DocumentRefused`."""
         path = self._corpora.path_of(corpus, document)
-        loaded = self._loaded(path)
+        return self._shown(corpus, path, self._loaded(path), position)
+
+    def citing(self, source: Source, position: int | None = None, on_page: OnPage | None = None) -> Cited:
+        """The page that a source is from, or another one of its document; raises like `of`.
+
+        A long document that nobody looked into lately is read again: `on_page` hears how far that is.
+        """
+        passage, words = source.passage, source.passage.text
+        path = self._corpora.path_of(passage.corpus, passage.document)
+        loaded = self._loaded(path, on_page)
+        parts = _parts(loaded)
+        home = _home(parts, passage)
+        near = home or next((i for i, (number, _) in enumerate(parts, 1) if number == passage.page), 1)
+        shown = self._shown(passage.corpus, path, loaded, position or near)
+        start, end, quote = source.start, source.end, None
+        if start is not None and end is not None and 0 <= start < end <= len(words):
+            quote = (start, end)
+        # away from its page, only what goes on there is marked, not every line that reads like it
+        marks = MarkedText(shown.page.text).marks(words, quote)
+        here = shown.page.position == home or (shown.page.number is None and not marks.whole)
+        return Cited(shown, marks if here else Marks(), home)
+
+    def _shown(self, corpus: str, path: Path, loaded: LoadedDocument, position: int) -> Preview:
         record = next((d for d in self._store.documents(corpus) if d.name == path.name), None)
         chunks = self._store.chunks_of(corpus, path.name)
         parts = _parts(loaded)
@@ -66,10 +104,10 @@ class CorpusPreview:
         as_of = record.as_of if record else loaded.as_of
         return Preview(path.name, loaded.title, as_of, record, loaded.warnings, page)
 
-    def _loaded(self, path: Path) -> LoadedDocument:
+    def _loaded(self, path: Path, on_page: OnPage | None = None) -> LoadedDocument:
         status = path.stat()
         key = (path, status.st_mtime_ns, status.st_size)
-        document = self._read.pop(key, None) or load(path)
+        document = self._read.pop(key, None) or load(path, on_page=on_page)
         self._read[key] = document
         while len(self._read) > _KEPT:
             self._read.popitem(last=False)
@@ -95,15 +133,24 @@ def _parts(document: LoadedDocument) -> list[tuple[int | None, str]]:
 
 def _placed(parts: Sequence[tuple[int | None, str]], chunks: Sequence[StoredChunk]) -> list[list[StoredChunk]]:
     """The chunks of each part: a chunk belongs where it begins, in reading order."""
-    texts = [_letters(text) for _, text in parts]
+    texts = [letters_of(text) for _, text in parts]
     found: list[list[StoredChunk]] = [[] for _ in parts]
     at = 0
     for chunk in chunks:
-        head = _letters(chunk.text)[:_HEAD]
+        head = letters_of(chunk.text)[:_HEAD]
         at = next((i for i in range(at, len(parts)) if head in texts[i]), at)
         found[at].append(chunk)
     return found
 
 
-def _letters(text: str) -> str:
-    return "".join(c for c in text if c.isalnum())
+def _home(parts: Sequence[tuple[int | None, str]], passage: Passage) -> int | None:
+    """The position of the part that holds a passage: all of it, else its first lines; its own page before others."""
+    order = sorted(range(len(parts)), key=lambda i: parts[i][0] != passage.page)
+    found = ((i, MarkedText(parts[i][1]).marks(passage.text)) for i in order)
+    begun: int | None = None
+    for i, marks in found:
+        if marks.whole:
+            return i + 1
+        if begun is None and marks.passage is not None and parts[i][0] == passage.page:
+            begun = i + 1
+    return begun
