@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assistant.errors import DocumentRefused
@@ -30,12 +30,16 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What people call a kind of file, its endings, and `module:function` of its reader in `retrieval.reading`."""
+    """What people call a kind of file, its endings, and `module:function` of its reader in `retrieval.reading`.
+
+    `by_page` says that one page can be read without the others.
+    """
 
     label: Localized
     suffixes: tuple[str, ...]
     reader: str
     needs: Program | None = None
+    by_page: bool = False
 
 
 def _kind(label: str, suffixes: str, reader: str, needs: Program | None = None, pt: str = "") -> Kind:
@@ -45,7 +49,7 @@ def _kind(label: str, suffixes: str, reader: str, needs: Program | None = None, 
 TESSERACT = Program("Tesseract", ("tesseract",), "tesseract-ocr tesseract-ocr-por")
 LIBREOFFICE = Program("LibreOffice", ("soffice", "libreoffice"), "libreoffice-writer")
 KINDS = (
-    _kind("PDF", ".pdf", "pdf:read_pdf"),
+    replace(_kind("PDF", ".pdf", "pdf:read_pdf"), by_page=True),
     _kind("pictures and scans (PNG, JPEG, TIFF, WEBP)", ".png .jpg .jpeg .tif .tiff .webp", "ocr:read_image", TESSERACT,
           pt="imagens e digitalizações (PNG, JPEG, TIFF, WEBP)"),
     _kind("DOCX", ".docx", "word:read_docx"),
@@ -65,6 +69,12 @@ KINDS = (
 )  # fmt: skip
 READERS: Mapping[str, str] = {suffix: kind.reader for kind in KINDS for suffix in kind.suffixes}
 SUFFIXES = tuple(READERS)
+
+
+def is_by_page(name: str) -> bool:
+    """Whether one page of such a file can be read without the others."""
+    suffix = Path(name).suffix.lower()
+    return any(kind.by_page for kind in KINDS if suffix in kind.suffixes)
 
 
 def readable() -> list[Kind]:

@@ -95,10 +95,13 @@ def test_a_document_that_changed_or_went_is_said(library: Library) -> None:
             library.tools.preview.citing(gone)
 
 
-def test_how_far_a_long_document_is_read_is_told_once(library: Library) -> None:
+def test_only_the_page_is_read_and_the_whole_document_once_where_it_is_not_there(library: Library) -> None:
     bring(library, "a", "b", "Netuno azul")
-    pages: list[tuple[int, int]] = []
-    cited = source("f.pdf", "Netuno azul", "azul", 3)
+    preview, pages = library.tools.preview, list[tuple[int, int]]()
+    home = preview.citing(source("f.pdf", "Netuno azul", "azul", 3), None, lambda *page: pages.append(page))
+    assert (home.preview.page.text, home.preview.page.total, pages) == ("Netuno azul", 3, [])
+    assert preview.of("notas", "f.pdf", 2).page.text == "b"
+    moved = source("f.pdf", "Netuno azul", "azul", 1)
     for _ in range(2):
-        library.tools.preview.citing(cited, None, lambda page, of: pages.append((page, of)))
+        assert preview.citing(moved, None, lambda *page: pages.append(page)).home == 3
     assert pages == [(1, 3), (2, 3), (3, 3)], "a second look reads nothing again"
