@@ -6,10 +6,12 @@ and lists may be others. Refuses to know how a mark looks.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 Range = tuple[int, int]
-_LINE = 12  # letters of a line that is looked for alone: fewer are found anywhere
+_LEAST = 12  # letters of a sentence that is looked for alone: fewer are found anywhere
+_SENTENCE = re.compile(r"\n|(?<=[.;!?])\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class MarkedText:
         self._letters = "".join(text[i] for i in self._places)
 
     def marks(self, passage: str, quote: Range | None = None) -> Marks:
-        """Where the passage is, or the lines of it that are here; `quote` are offsets in the passage."""
+        """Where the passage is, or the sentences of it that are here; `quote` are offsets in the passage."""
         letters = letters_of(passage)
         if not letters:
             return Marks()
@@ -48,19 +50,22 @@ class MarkedText:
         return Marks(found, words, whole=True)
 
     def _in_part(self, passage: str, quote: Range | None) -> Marks:
-        """From the first to the last line of the passage that is here, in order."""
-        first, end = -1, 0
-        for line in map(letters_of, passage.splitlines()):
-            at = self._letters.find(line, end) if len(line) >= _LINE else -1
-            if at < 0 or (first >= 0 and at - first > 2 * len(passage)):
+        """From the first to the last sentence of the passage that is here, in order, and on to the quoted words."""
+        first, end, far = -1, 0, 2 * len(passage)
+        for sentence in map(letters_of, _SENTENCE.split(passage)):
+            at = self._letters.find(sentence, end) if len(sentence) >= _LEAST else -1
+            if at < 0 or (first >= 0 and at - first > far):
                 continue
-            first, end = (at if first < 0 else first), at + len(line)
-        if first < 0:
-            return Marks()
-        found = self._range(first, end, "")
-        words = letters_of(passage[slice(*quote)]) if quote else ""
-        at = self._letters.find(words, first, end) if words else -1
-        return Marks(found, self._range(at, at + len(words), passage[slice(*quote)]) if quote and at >= 0 else None)
+            first, end = (at if first < 0 else first), at + len(sentence)
+        if quote is None:
+            return Marks() if first < 0 else Marks(self._range(first, end, ""))
+        wording = passage[slice(*quote)]
+        words = letters_of(wording)
+        at = self._letters.find(words, max(0, first), end if len(words) < _LEAST else None) if words else -1
+        if at < 0 or (first >= 0 and at - first > far):
+            return Marks() if first < 0 else Marks(self._range(first, end, ""))
+        first, end = (at if first < 0 else first), max(end, at + len(words))
+        return Marks(self._range(first, end, wording), self._range(at, at + len(words), wording))
 
     def _range(self, first: int, end: int, wording: str) -> Range:
         """Letters as characters, with the marks that the wording ends with where they stand here, too."""

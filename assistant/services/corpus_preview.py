@@ -16,7 +16,7 @@ from assistant.retrieval.documents import OnPage
 from assistant.retrieval.kinds import is_by_page
 from assistant.retrieval.loading import LoadedDocument, load, load_page
 from assistant.services.corpora import CorporaService
-from assistant.services.corpus_marks import MarkedText, Marks, letters_of
+from assistant.services.corpus_marks import MarkedText, Marks, Range, letters_of
 from assistant.stores.manifests import Localized
 from assistant.stores.passages import PassageStore
 from assistant.stores.rows import DocumentRecord, StoredChunk
@@ -88,13 +88,13 @@ class CorpusPreview:
         passage, words = source.passage, source.passage.text
         path = self._corpora.path_of(passage.corpus, passage.document)
         near = passage.page or 1
-        home = _home(_parts(self._page(path, near, on_page)), passage)
-        if home is None and is_by_page(path.name):
-            home = _home(_parts(self._whole(path, on_page)), passage)
-        shown = self._shown(passage.corpus, path, position or home or near)
         start, end, quote = source.start, source.end, None
         if start is not None and end is not None and 0 <= start < end <= len(words):
             quote = (start, end)
+        home = _home(_parts(self._page(path, near, on_page)), passage, quote)
+        if home is None and is_by_page(path.name):
+            home = _home(_parts(self._whole(path, on_page)), passage, quote)
+        shown = self._shown(passage.corpus, path, position or home or near)
         # away from its page, only what goes on there is marked, not every line that reads like it
         marks = MarkedText(shown.page.text).marks(words, quote)
         here = shown.page.position == home or (shown.page.number is None and not marks.whole)
@@ -172,14 +172,18 @@ def _placed(parts: Sequence[tuple[int | None, str]], chunks: Sequence[StoredChun
     return found
 
 
-def _home(parts: Sequence[tuple[int | None, str]], passage: Passage) -> int | None:
-    """The position of the part that holds a passage: all of it, else its first lines; its own page before others."""
+def _home(parts: Sequence[tuple[int | None, str]], passage: Passage, quote: Range | None) -> int | None:
+    """The position of the part that holds a passage, its own page before others.
+
+    Where a text without pages was parted within the passage: the part with the quoted words, else with most of it.
+    """
     order = sorted(range(len(parts)), key=lambda i: parts[i][0] != passage.page)
-    found = ((i, MarkedText(parts[i][1]).marks(passage.text)) for i in order)
-    begun: int | None = None
+    found = ((i, MarkedText(parts[i][1]).marks(passage.text, quote)) for i in order)
+    most, place = (False, 0), None
     for i, marks in found:
         if marks.whole:
             return i + 1
-        if begun is None and marks.passage is not None and parts[i][0] == passage.page:
-            begun = i + 1
-    return begun
+        if marks.passage is not None and parts[i][0] == passage.page:
+            held = marks.quote is not None, marks.passage[1] - marks.passage[0]
+            most, place = (held, i + 1) if held > most else (most, place)
+    return place

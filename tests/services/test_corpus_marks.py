@@ -43,6 +43,17 @@ def test_of_a_passage_that_goes_on_elsewhere_its_lines_here_are_found() -> None:
     assert text_at(page, marks.quote) == "sete dias" and not marks.whole
 
 
+def test_of_a_passage_that_was_edited_what_is_left_and_the_quoted_words_are_found() -> None:
+    passage = "Em março, 128 luas novas foram contadas. Saturno tem agora 274 luas confirmadas, mais que todos."
+    page = "Antes. Em março, 128 luas novas foram contadas. Saturno tem 274 luas confirmadas. Depois."
+    quote = (passage.index("274"), passage.index(", mais"))
+    marks = MarkedText(page).marks(passage, quote)
+    assert text_at(page, marks.passage) == page[page.index("Em março") : page.index(". Depois")]
+    assert text_at(page, marks.quote) == "274 luas confirmadas" and not marks.whole
+    short = (passage.index("274"), passage.index(" luas confirmadas"))
+    assert MarkedText(page).marks(passage, short).quote is None, "a number alone may stand anywhere"
+
+
 @pytest.mark.parametrize("passage", ["", "—…", "Outra coisa, que não está na página de jeito nenhum."])
 def test_what_is_not_there_is_not_marked(passage: str) -> None:
     assert MarkedText(PAGE).marks(passage, (0, 1) if passage else None) == Marks()
@@ -64,14 +75,18 @@ def test_every_passage_of_an_index_is_found_in_its_page(library: Library) -> Non
     words = "\n\n".join(f"# Parte {n}\n\n- item {n} do regimento\n\nO farol {n} pisca {n} vezes." for n in range(400))
     files = [library.put("longo.md", words), library.put("folhas.pdf", pdf("Saturno", "Netuno tem 16 luas", "Urano"))]
     library.finished(library.tools.ingestions.add_files("notas", files))
-    preview = library.tools.preview
+    preview, cut = library.tools.preview, list[str]()
     for name in ("longo.md", "folhas.pdf"):
         for chunk in library.store.chunks_of("notas", name):
             cited = preview.citing(source(name, chunk.text, chunk.text[:20], chunk.page))
             page = cited.preview.page
-            assert cited.marks.whole and cited.home == page.position and page.number == chunk.page
+            assert cited.home == page.position and page.number == chunk.page
             assert letters_of(text_at(page.text, cited.marks.quote) or "") == letters_of(chunk.text[:20])
             assert chunk.chunk_id in {own.chunk_id for own in page.chunks}
+            cut += [] if cited.marks.whole else [chunk.text]
+    assert len(cut) < preview.of("notas", "longo.md").page.total, (
+        "only where a part ends, a passage goes on in the next"
+    )
 
 
 def test_the_pages_beside_it_are_shown_without_marks(library: Library) -> None:

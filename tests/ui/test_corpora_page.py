@@ -357,7 +357,7 @@ def test_a_locked_document_waits_over_a_reload_and_opens_with_its_password(
     page.fill("#locked-password input", "errada")
     page.click("#locked-open")
     page.wait_for_selector("#locked-note >> text=A senha não abre contrato.pdf")
-    assert page.input_value("#locked-password input") == ""
+    page.wait_for_function("document.querySelector('#locked-password input').value === ''")
     page.fill("#locked-password input", "segredo")
     page.keyboard.press("Enter")
     page.wait_for_selector("#corpus-documents >> text=contrato.pdf")

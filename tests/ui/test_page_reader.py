@@ -149,12 +149,15 @@ def test_a_citation_opens_in_its_page_by_mouse_and_by_keyboard(open_page: Open) 
     page.click("#live .marker >> nth=1")
     page.click("#sources .source.wanted .action")
     page.wait_for_selector("#sources .reader mark.quoted >> text=Júpiter tem 92 luas")
-    assert page.evaluate("document.activeElement.dataset.escape !== undefined")
-    box, mark = page.locator("#sources .page-text").bounding_box(), page.locator("#sources mark.wanted").bounding_box()
-    assert box["y"] <= mark["y"] <= box["y"] + box["height"]
+    page.wait_for_function("document.activeElement.dataset.escape !== undefined")
+    page.wait_for_function(
+        "(() => { const place = (s) => document.querySelector('#sources ' + s).getBoundingClientRect();"
+        " const box = place('.page-text'), mark = place('mark.wanted');"
+        " return box.top <= mark.top && mark.bottom <= box.bottom; })()"
+    )
     page.keyboard.press("Escape")
     page.wait_for_selector("#sources .source[data-source='2']")
-    assert page.evaluate("document.activeElement.dataset.marker") == "2"
+    page.wait_for_function("document.activeElement.dataset.marker === '2'")
     page.keyboard.press("Enter")
     page.wait_for_selector("#sources .reader")
     page.click("#sources .reader >> text=Voltar às fontes")
