@@ -58,7 +58,8 @@ def report(work: Work, t: Texts, newest: bool = False, waiting: Collection[str] 
     """One piece of work that has ended, folded; the newest is open where something went wrong or is asked for."""
     bad = sum(f.state in _BAD for f in work.files)
     locked = sum(f.state is FileState.LOCKED for f in work.files)
-    counts = [formats.counted("documents", len(work.files) - bad - locked, t)]
+    taken = len(work.files) - bad - locked
+    counts = [formats.counted("documents", taken, t)] if taken or not locked else []
     counts += [formats.counted("locked", locked, t)] if locked else []
     counts += [formats.counted("refused", bad, t)] if bad else []
     counts.append(t("work_took", time=formats.duration(work.seconds, t)))
@@ -66,7 +67,7 @@ def report(work: Work, t: Texts, newest: bool = False, waiting: Collection[str] 
     summary = tag(
         "summary",
         tag("span", title(work, t), class_="work-title"),
-        chip(work, t),
+        chip(work, t, any(f.state is FileState.LOCKED and f.name in waiting for f in work.files)),
         tag("span", " · ".join([when, *counts]), class_="quiet small figure"),
     )
     return tag(
@@ -88,8 +89,10 @@ def title(work: Work, t: Texts) -> str:
     return t("work_index" if work.task is Task.INDEX else "work_add")
 
 
-def chip(work: Work, t: Texts) -> Safe:
-    """Its state in a word."""
+def chip(work: Work, t: Texts, asks: bool = False) -> Safe:
+    """Its state in a word; `asks`: it has ended, but for a password."""
+    if asks:
+        return tag("span", t("file_state_locked"), class_="chip warn")
     return tag("span", t(f"work_state_{work.state}"), class_=f"chip {_TONES.get(work.state, 'warn')}")
 
 

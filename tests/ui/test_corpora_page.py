@@ -136,7 +136,10 @@ def test_a_locked_file_is_a_row_that_says_so_until_it_is_opened() -> None:
     work = Work("w", "x", Task.ADD, "2025-01-01T10:00:00+00:00", WorkState.DONE, files)
     shown = progress([work], PT, {"a.pdf"})
     assert ">precisa de senha</span>" in shown and "1 documento · 1 precisa de senha" in shown and " open" in shown
-    assert "Informe a senha." in shown and "recusado" not in shown
+    assert "Informe a senha." in shown and "recusado" not in shown and ">pronto</span>" in shown
+    alone = replace(work, files=(line,))
+    assert ">pronto</span>" not in progress([alone], PT, {"a.pdf"}), "it is not done while somebody is asked"
+    assert "0 documentos" not in progress([alone], PT) and ">pronto</span>" in progress([alone], PT)
     assert ">pediu senha</span>" in progress([work], PT) and ">asked for its password</span>" in progress([work], EN)
 
 
