@@ -20,6 +20,7 @@ from assistant.errors import AssistantError, DataError, TrainingStopped
 from assistant.settings import Settings
 from assistant.terminal import (
     answer,
+    is_tenth,
     questions,
     readable_answer,
     readable_passages,
@@ -139,6 +140,10 @@ def _retrieve(assistant: Any, options: argparse.Namespace) -> None:
 def _ingest(assistant: Any, options: argparse.Namespace) -> None:
     steps = []
     for step in assistant.corpora.ingest(options.corpora or None, rebuild=options.rebuild):
+        if step.page:
+            if is_tenth(step.page, step.pages):
+                say(f"[{step.done}/{step.total}] {step.corpus}/{step.document}: page {step.page} of {step.pages}")
+            continue
         warnings = [warning.en for warning in step.warnings]
         say(f"[{step.done}/{step.total}] {step.corpus}/{step.document}: {step.stage} {'; '.join(warnings)}")
         steps.append(

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.errors import DataError
-from assistant.terminal import answer, say
+from assistant.errors import DataError, PasswordNeeded
+from assistant.terminal import answer, asked_passwords, password_in, say
 
 if TYPE_CHECKING:
     from assistant.services.corpus_report import Work
@@ -51,6 +51,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add.add_argument("--text", default="", help="add this text as a document; - reads standard input")
     add.add_argument("--title", default="", help="with --text: its title")
     add.add_argument("--date", default="", help="the date that they speak of: 2025, 2025-03 or 2025-03-11")
+    add.add_argument("--password-file", type=Path, metavar="FILE", help="its first line opens what asks for one")
     add.add_argument("--replace", default="", metavar="DOCUMENT", help="put the one file in the place of this document")
     date = action("date", _date, "give a document a date, or take a given one away")
     date.add_argument("document", help="its file name")
@@ -130,6 +131,7 @@ def _describe(assistant: Any, options: argparse.Namespace) -> None:
 
 def _add(assistant: Any, options: argparse.Namespace) -> int:
     ingestions, corpus = assistant.corpus_tools.ingestions, options.corpus
+    password = password_in(options.password_file) if options.password_file else ""
     given = [bool(options.files), bool(options.url), bool(options.text)]
     if sum(given) != 1:
         raise DataError("Give files, or --url, or --text: one of the three.")
@@ -146,7 +148,7 @@ def _add(assistant: Any, options: argparse.Namespace) -> int:
         work = ingestions.add_text(corpus, options.title, text, options.date)
     else:
         work = ingestions.add_files(corpus, _unfolded(options.files), options.date)
-    return _followed(assistant.corpus_tools, work, options)
+    return _told(_opened(assistant.corpus_tools, _watched(assistant.corpus_tools, work), password), options)
 
 
 def _date(assistant: Any, options: argparse.Namespace) -> None:
@@ -206,22 +208,51 @@ def _report(assistant: Any, options: argparse.Namespace) -> None:
 
 
 def _followed(tools: Any, work: Work, options: argparse.Namespace) -> int:
-    """Tell how a piece of work goes on; 1 where it failed or a file was refused. Ctrl+C stops it in order."""
+    return _told(_watched(tools, work), options)
+
+
+def _opened(tools: Any, work: Work, password: str) -> Work:
+    """The report with what became of the files that ask for a password, where one was given that opens them."""
+    for locked in [file for file in work.files if file.state == "locked"]:
+        for given in [password] if password else asked_passwords(locked.name):
+            try:
+                opening = tools.ingestions.unlock(work.corpus, locked.name, given)
+            except PasswordNeeded as error:
+                say(str(error))
+                continue
+            opened = _watched(tools, opening)
+            files = tuple(opened.files[0] if file is locked else file for file in work.files)
+            work = replace(work, files=files) if opened.state == "done" else replace(opened, files=files)
+            break
+        else:
+            say(f"{locked.name} waits: give its password on the page Corpora, or add it again with --password-file")
+    return work
+
+
+def _watched(tools: Any, work: Work) -> Work:
+    """Tell how a piece of work goes on, to its end. Ctrl+C stops it in order."""
     told: dict[str, str] = {}
     last = work
     try:
         for last in tools.ingestions.follow(work.id):
             for file in last.files:
                 line = f"{file.name}: {file.state}" + (f" {file.embedded}/{file.chunks}" if file.embedded else "")
+                if file.is_being_read:
+                    line += f" {10 * (10 * file.page // file.pages)} % of {file.pages} pages"
                 if told.get(file.name) != line:
                     told[file.name] = line
                     say(line)
     except KeyboardInterrupt:
         tools.ingestions.close()
         raise
-    answer(options, work_record(last), _readable_work)
-    refused = any(file.state in ("refused", "stopped") for file in last.files)
-    return 1 if refused or last.state != "done" else 0
+    return last
+
+
+def _told(work: Work, options: argparse.Namespace) -> int:
+    """The report; 1 where the work failed or a file did not come in."""
+    answer(options, work_record(work), _readable_work)
+    out = any(file.state in ("refused", "stopped", "locked") for file in work.files)
+    return 1 if out or work.state != "done" else 0
 
 
 def work_record(work: Work) -> dict[str, Any]:

@@ -6,13 +6,15 @@ Answers go to standard output, everything else to standard error. Refuses to kno
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from assistant.errors import AssistantError
+from assistant.errors import AssistantError, DataError
 
 
 def questions(options: argparse.Namespace) -> Iterator[str]:
@@ -26,6 +28,36 @@ def questions(options: argparse.Namespace) -> Iterator[str]:
         yield " ".join(options.text)
     else:
         yield sys.stdin.read()
+
+
+_ATTEMPTS = 3
+
+
+def password_in(path: Path) -> str:
+    """The password in the first line of a file; raises `DataError`."""
+    try:
+        password = path.read_text("utf-8").split("\n", 1)[0].rstrip("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"The password file {path} cannot be read: {error}. Put the password in its first line."
+        ) from error
+    if not password:
+        raise DataError(f"The first line of the password file {path} is empty. Put the password there.")
+    return password
+
+
+def asked_passwords(name: str) -> Iterator[str]:
+    """What somebody types at a terminal, unseen, a few times; nothing without a terminal, or where nothing is typed."""
+    for _ in range(_ATTEMPTS if sys.stdin.isatty() else 0):
+        password = getpass.getpass(f"Password of {name} (none: later): ")
+        if not password:
+            return
+        yield password
+
+
+def is_tenth(page: int, pages: int) -> bool:
+    """Whether a page ends a tenth of a document: so often is a long one told of."""
+    return pages > 0 and page * 10 // pages > (page - 1) * 10 // pages
 
 
 def answer(options: argparse.Namespace, record: Any, readable: Callable[[Any], str]) -> None:

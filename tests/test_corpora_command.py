@@ -1,9 +1,14 @@
 """`corpora` on the command line: what the page does, over the same services, with the exit status a script needs."""
 
+import getpass
 import json
+import sys
 
 import pytest
 
+from assistant.terminal import asked_passwords, is_tenth
+
+from .retrieval.papers import locked_pdf
 from .test_command_line import run
 
 
@@ -52,6 +57,56 @@ def test_a_corpus_from_its_making_to_its_end(small_home, tmp_path):
     assert corpora(small_home, "report", "notas")[0]["task"] == "replace"
     corpora(small_home, "delete", "notas", "--confirm", "notas")
     assert [row["name"] for row in corpora(small_home)] == ["cadernos"]
+
+
+def test_a_locked_file_opens_with_the_password_in_a_file(small_home, tmp_path):
+    corpora(small_home, "create", "notas")
+    contract, password = tmp_path / "contrato.pdf", tmp_path / "senha.txt"
+    contract.write_bytes(locked_pdf("O zorgblat vale trinta dias", "abre-te 8391"))
+    password.write_text("errada\n", "utf-8")
+    done = run(small_home, "corpora", "add", "notas", str(contract), "--password-file", str(password), "--json")
+    assert done.returncode == 1
+    assert [f["state"] for f in json.loads(done.stdout)["files"]] == ["locked"]
+    assert "does not open contrato.pdf" in done.stderr and "contrato.pdf waits" in done.stderr
+    password.write_text("abre-te 8391\nwhat follows is not read\n", "utf-8")
+    work = corpora(small_home, "add", "notas", str(contract), "--password-file", str(password))
+    assert [(f["name"], f["state"]) for f in work["files"]] == [("contrato.pdf", "done")]
+    assert "without protection" in work["files"][0]["notes"][0]
+    kept = [path.read_bytes() for path in small_home.rglob("*") if path.is_file() and path != password]
+    assert not any(b"abre-te 8391" in content for content in kept)
+    assert not list((small_home / "var" / "incoming" / "locked").iterdir())
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n\n", b"\xff\xfe\xff"])
+def test_a_password_file_without_a_password_is_refused_before_anything_is_added(small_home, tmp_path, content):
+    corpora(small_home, "create", "notas")
+    file = tmp_path / "senha.txt"
+    if content is not None:
+        file.write_bytes(content)
+    done = run(small_home, "corpora", "add", "notas", str(file), "--password-file", str(file))
+    assert done.returncode == 1
+    assert "The password file" in done.stderr or "the password file" in done.stderr
+    assert corpora(small_home, "report", "notas") == []
+
+
+def test_a_terminal_is_asked_a_few_times_and_nothing_typed_leaves_it(monkeypatch):
+    class Terminal:
+        def isatty(self):
+            return True
+
+    typed = ["um", "dois", "três", "quatro"]
+    monkeypatch.setattr(getpass, "getpass", lambda prompt: typed.pop(0))
+    assert list(asked_passwords("a.pdf")) == [], "tests have no terminal"
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    assert list(asked_passwords("a.pdf")) == ["um", "dois", "três"]
+    typed[:] = ["um", "", "dois"]
+    assert list(asked_passwords("a.pdf")) == ["um"]
+
+
+def test_a_long_document_is_told_by_tenths():
+    assert [page for page in range(1, 101) if is_tenth(page, 100)] == list(range(10, 101, 10))
+    assert [page for page in range(1, 4) if is_tenth(page, 3)] == [1, 2, 3]
+    assert not is_tenth(1, 0)
 
 
 @pytest.mark.parametrize(

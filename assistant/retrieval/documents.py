@@ -63,12 +63,16 @@ def _no_page(done: int, total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to be read: what its owner calls it, its bytes, and what opens it where it is locked."""
+    """A file to be read: what its owner calls it, its bytes, and what opens it where it is locked.
+
+    Of a kind that can, only the page `only` is read, the others are empty; 0 is all.
+    """
 
     name: str
     data: bytes
     password: str = field(default="", repr=False)
     on_page: OnPage = _no_page
+    only: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,18 @@ from assistant.retrieval.documents import MAX_CHARS, LoadedDocument, OnPage, Pag
 from assistant.retrieval.kinds import SUFFIXES, wrong_kind
 from assistant.retrieval.workers import Request, shared
 
-__all__ = ["MAX_BYTES", "MAX_CHARS", "SUFFIXES", "LoadedDocument", "Page", "load", "too_large", "unlock", "wrong_kind"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_CHARS",
+    "SUFFIXES",
+    "LoadedDocument",
+    "Page",
+    "load",
+    "load_page",
+    "too_large",
+    "unlock",
+    "wrong_kind",
+]
 
 MAX_BYTES = 50_000_000
 
@@ -34,6 +45,12 @@ def load(
     name = name or path.name
     _check(path, name, max_bytes)
     return shared().read(Request(path, name, max_bytes, password), on_page)
+
+
+def load_page(path: Path, page: int, *, max_bytes: int = MAX_BYTES) -> LoadedDocument:
+    """One page of a document, the others empty, where its kind can be read so; else all of it. Raises like `load`."""
+    _check(path, path.name, max_bytes)
+    return shared().read(Request(path, path.name, max_bytes, only=max(1, page)))
 
 
 def unlock(path: Path, target: Path, password: str, *, max_bytes: int = MAX_BYTES, name: str = "") -> None:

@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -44,13 +44,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A file to be read, or with `unlocked` to be written there without its password."""
+    """A file to be read, or with `unlocked` to be written there without its password.
+
+    `only` is the one page to be read, 0 for all.
+    """
 
     path: Path
     name: str
     max_bytes: int
-    password: str = ""
+    password: str = field(default="", repr=False)
     unlocked: Path | None = None
+    only: int = 0
 
     def line(self) -> bytes:
         """What is sent."""
@@ -62,6 +66,7 @@ class Request:
                     "max_bytes": self.max_bytes,
                     "password": self.password,
                     "unlocked": str(self.unlocked.absolute()) if self.unlocked else "",
+                    "only": self.only,
                 }
             ).encode()
             + b"\n"

@@ -21,8 +21,10 @@ import tomlkit
 
 from assistant.engines.base import Embedder
 from assistant.errors import ConfigurationError, CorpusNotFound, DocumentRefused, StorageError
+from assistant.retrieval.documents import OnPage
 from assistant.retrieval.loading import MAX_BYTES, SUFFIXES, load, too_large, unlock, wrong_kind
 from assistant.services.corpus_card import CorpusCard, dates_in, read_card
+from assistant.services.corpus_reading import Checked
 from assistant.services.ingestion import Bulk, File, Ingestion, Progress, Stage
 from assistant.stores.manifests import (
     NO_TEXT,
@@ -63,7 +65,8 @@ class CorporaService:
         """`bulk` opens an embedder that is quicker for many chunks."""
         self._folder = folder
         self._store = store
-        self._ingestion = Ingestion(embedder, max_bytes, bulk)
+        self._checked = Checked()
+        self._ingestion = Ingestion(embedder, max_bytes, bulk, self._checked)
         self._max_bytes = max_bytes
 
     @property
@@ -188,8 +191,10 @@ class CorporaService:
             raise _unwritable(folder, error) from error
         return Corpus(read_card(folder / "corpus.toml"), _NO_STATS, ())
 
-    def add_document(self, corpus: str, filename: str, content: bytes | Path, password: str = "") -> Path:
-        """Put a file into a corpus, replacing the one of that name; `ingest` indexes it.
+    def add_document(
+        self, corpus: str, filename: str, content: bytes | Path, password: str = "", on_page: OnPage | None = None
+    ) -> Path:
+        """Put a file into a corpus, replacing the one of that name; `ingest` indexes it. `on_page` hears how far it is.
 
         A protected file is kept without its protection: no password is stored anywhere. Raises `DocumentRefused` for
         a bad name, a link, a kind that is not read or a file too large, `PasswordNeeded` where it asks for one.
@@ -213,8 +218,9 @@ class CorporaService:
             if password:
                 self._unlock(temporary, target.name, password)
             # what cannot be read is refused before it is kept
-            load(temporary, max_bytes=self._max_bytes, name=target.name)
+            document = load(temporary, max_bytes=self._max_bytes, name=target.name, on_page=on_page)
             temporary.replace(target)
+            self._checked.keep(target, document)
         except OSError as error:
             raise _unwritable(target, error) from error
         finally:

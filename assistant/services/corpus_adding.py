@@ -7,21 +7,20 @@ newer one is committed, and what was refused or stopped leaves nothing. Refuses 
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from assistant.errors import AssistantError, DocumentRefused, StoreBusy
-from assistant.services.corpora import CorporaService
-from assistant.services.corpus_dates import CorpusDates
+from assistant.errors import AssistantError, DocumentRefused, PasswordNeeded, StoreBusy
+from assistant.services.corpus_locked import LockedFile
+from assistant.services.corpus_order import Order, Place
+from assistant.services.corpus_pace import Pace
+from assistant.services.corpus_reading import by_page
 from assistant.services.corpus_report import ENDED, FileReport, FileState, Task, Work, WorkState
-from assistant.services.corpus_turns import Turns
 from assistant.services.ingestion import Progress, Stage, content_of
-from assistant.services.web_page import Limits, Network, fetch
+from assistant.services.web_page import Limits, fetch
 from assistant.stores.manifests import NO_TEXT, Localized, sha256_of
-from assistant.stores.passages import PassageStore
 from assistant.training.language import language_of
 
 _RETRY_S = 2.0  # between two looks whether another process still writes
@@ -34,37 +33,16 @@ _STAGES = {
     Stage.REFUSED: FileState.REFUSED,
 }
 _IN = frozenset({FileState.DONE, FileState.UNCHANGED})
+OPENED = Localized(
+    "A senha abriu o arquivo e não foi guardada. No corpus fica uma cópia sem proteção, para que o índice possa ser "
+    "refeito sem a senha; uma assinatura digital não passa para ela: fique com o original.",
+    "The password opened the file and was not kept. In the corpus lies a copy without protection, so that the index "
+    "can be made again without it; a digital signature does not pass on to it: keep the original.",
+)
 WAITS = Localized(
     "Outro processo está gravando o índice; o trabalho começa quando ele terminar.",
     "Another process writes to the index; the work begins when it has finished.",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is needed beside the report.
-
-    `folder` holds the brought files and goes when the work ends, `files` are theirs by document name; `url` is fetched
-    first; `date` becomes the documents'; `forget` is a corpus's old name.
-    """
-
-    folder: Path
-    files: dict[str, Path]
-    url: str = ""
-    date: str = ""
-    forget: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What the work is done on."""
-
-    corpora: CorporaService
-    store: PassageStore
-    dates: CorpusDates
-    turns: Turns
-    max_bytes: int
-    network: Network | None = None
 
 
 class Adding:
@@ -76,9 +54,7 @@ class Adding:
         self._order = order
         self._wait = wait
         self._work = replace(work, state=WorkState.RUNNING)
-        self._began = time.monotonic()
-        self._last = self._began  # step of the ingestion
-        self._embedding = (0, 0.0)  # chunks, and the seconds that they took
+        self._pace = Pace()
         self._before = set(self._names())
         self._kept: list[str] = []  # brought in by this work
         self._contents: dict[str, str] = {}  # names by SHA-256
@@ -109,7 +85,7 @@ class Adding:
                 return
             self._line(name, state=FileState.CHECKING)
             yield self._now()
-            self._take(name, path)
+            yield from self._take(name, path)
         yield from self._indexed()
         self._let_go_of_empty()
         if self._work.task is Task.REPLACE and not self._wait(0):
@@ -135,24 +111,64 @@ class Adding:
         known = FileReport(got.path.name, origin=got.url, size=got.path.stat().st_size)
         self._work = replace(self._work, files=(known,))
 
-    def _take(self, name: str, path: Path) -> None:
-        """Put a brought file among the documents, or say why not."""
-        corpora, corpus = self._place.corpora, self._work.corpus
+    def _take(self, name: str, path: Path) -> Iterator[Work]:
+        """Put a brought file among the documents, or say why not; a long one is told page by page."""
+        corpus = self._work.corpus
         try:
             if self._work.task is Task.REPLACE:
                 self._check_free(name)
             notes = self._twin(name, path)
             before = self._backup(name) if name in self._before else None
-            corpora.add_document(corpus, name, path)
+            self._kept.append(name)  # from now on it is taken back if this does not end well
+            yield from self._read(name, path)
+        except PasswordNeeded as error:
+            self._have_wait(name, path, error)
+            return
         except DocumentRefused as error:
             self._refuse(name, error)
             return
-        self._kept.append(name)
+        if self._wait(0):
+            return
         if self._order.date:
             self._place.dates.set(corpus, name, self._order.date)
+        if self._order.opened == name:
+            notes += (OPENED,)
         if before is not None and self._work.task is Task.ADD and sha256_of(before) != sha256_of(path):
             notes += (Localized("Substituiu o documento de mesmo nome.", "Took the place of the one of that name."),)
-        self._line(name, state=FileState.KEPT, notes=notes)
+        self._line(name, state=FileState.KEPT, notes=notes, rate=0.0, seconds_left=None)
+
+    def _read(self, name: str, path: Path) -> Iterator[Work]:
+        """Have a file read and put among the documents; somebody who stops the work need not wait for its last page."""
+
+        def tell(page: int, of: int) -> Work:
+            self._line(name, **self._pace.read(page, of))
+            return self._now()
+
+        corpora, corpus = self._place.corpora, self._work.corpus
+        self._pace.opened()
+        reading = by_page(lambda on_page: corpora.add_document(corpus, name, path, on_page=on_page), tell)
+        try:
+            for now in reading:
+                yield now
+                if self._wait(0):
+                    return
+        finally:
+            reading.close()
+
+    def _have_wait(self, name: str, path: Path, error: PasswordNeeded) -> None:
+        """Keep a file that asks for a password until somebody gives it."""
+        order, line = self._order, self._work.file(name)
+        origin = line.origin if line else ""
+        waiting = LockedFile(
+            self._work.corpus, name, path.stat().st_size, date=order.date, replaces=self._work.replaces, origin=origin
+        )
+        try:
+            self._place.locked.put(waiting, path)
+        except DocumentRefused as full:
+            self._refuse(name, full)
+            return
+        self._not_kept(name)
+        self._line(name, state=FileState.LOCKED, notes=(Localized.of(error),), seconds_left=None)
 
     def _check_free(self, name: str) -> None:
         if name in self._before and name != self._work.replaces:
@@ -211,7 +227,7 @@ class Adding:
         return True
 
     def _reached(self, step: Progress) -> None:
-        state, now = _STAGES.get(step.stage), time.monotonic()
+        state = _STAGES.get(step.stage)
         if state is None or (self._work.file(step.document) is None and state is FileState.UNCHANGED):
             return
         if self._work.file(step.document) is None:  # put there by somebody else, or part of an import
@@ -219,13 +235,15 @@ class Adding:
         line = self._work.file(step.document)
         if line is None or line.state in ENDED:  # looked at again after giving way
             return
-        if step.stage is Stage.EMBEDDING:
-            chunks, seconds = self._embedding
-            self._embedding = chunks + step.embedded - line.embedded, seconds + now - self._last
-        self._last = now
-        rate = self._embedding[0] / max(1e-3, self._embedding[1]) if state is FileState.INDEXING else line.rate
-        left = (step.chunks - step.embedded) / rate if rate and state is FileState.INDEXING else None
-        self._line(step.document, state=state, embedded=step.embedded, chunks=step.chunks, rate=rate, seconds_left=left)
+        if state is FileState.INDEXING:
+            self._line(step.document, state=state, **self._pace.embedded(line, step))
+            return
+        self._pace.stepped()
+        if step.page:
+            self._line(step.document, state=state, **self._pace.read(step.page, step.pages))
+            return
+        self._pace.opened()
+        self._line(step.document, state=state, embedded=step.embedded, chunks=step.chunks, seconds_left=None)
         if state in ENDED:
             self._line(step.document, **self._facts(step, line.notes))
 
@@ -272,6 +290,13 @@ class Adding:
         for line in self._work.files:
             if line.state not in ENDED:
                 self._line(line.name, state=ended, seconds_left=None)
+        self._let_go_of_locked()
+
+    def _let_go_of_locked(self) -> None:
+        """What is in the corpus, or was opened and then refused, waits for a password no more."""
+        for line in self._work.files:
+            if line.state in _IN or (line.state is FileState.REFUSED and line.name == self._order.opened):
+                self._place.locked.remove(self._work.corpus, line.name)
 
     def _take_back(self, names: Sequence[str]) -> None:
         for name in names:
@@ -285,7 +310,12 @@ class Adding:
                     target.unlink(missing_ok=True)
 
     def _refuse(self, name: str, error: DocumentRefused) -> None:
+        self._not_kept(name)
         self._line(name, state=FileState.REFUSED, notes=(Localized.of(error),), seconds_left=None)
+
+    def _not_kept(self, name: str) -> None:
+        with suppress(ValueError):
+            self._kept.remove(name)
 
     def _line(self, name: str, **changes: object) -> None:
         self._work = self._work.with_file(name, **changes)
@@ -296,9 +326,4 @@ class Adding:
         return []
 
     def _now(self) -> Work:
-        """The report with the time that has gone and the time that is left, by the bytes that are done."""
-        seconds = time.monotonic() - self._began
-        weights = [(max(1, line.size), line.share) for line in self._work.files if line.state is not FileState.REFUSED]
-        whole, done = sum(w for w, _ in weights), sum(w * share for w, share in weights)
-        left = seconds * (whole - done) / done if done and seconds > 1 else None
-        return replace(self._work, seconds=round(seconds, 1), seconds_left=left)
+        return self._pace.told(self._work)

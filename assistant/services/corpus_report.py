@@ -20,6 +20,7 @@ from assistant.errors import StorageError
 from assistant.stores.manifests import NO_TEXT, Localized, is_name, write_atomically
 
 _KEPT = 20  # reports of one corpus
+_READ, _READ_AT_ONCE = 0.3, 0.05  # how much of a document is done when it is read: by pages, and without
 _START_TOLERANCE_S = 2.0  # between two readings of one process's start
 
 
@@ -44,9 +45,10 @@ class FileState(StrEnum):
     UNCHANGED = "unchanged"  # the index had it already
     REFUSED = "refused"
     STOPPED = "stopped"  # somebody stopped the work before its turn
+    LOCKED = "locked"  # it waits for its password, see `corpus_locked`
 
 
-ENDED = frozenset({FileState.DONE, FileState.UNCHANGED, FileState.REFUSED, FileState.STOPPED})
+ENDED = frozenset({FileState.DONE, FileState.UNCHANGED, FileState.REFUSED, FileState.STOPPED, FileState.LOCKED})
 
 
 class WorkState(StrEnum):
@@ -64,14 +66,15 @@ class WorkState(StrEnum):
 class FileReport:
     """One file. `origin` is its place in a ZIP or on the web.
 
-    `rate` counts chunks a second, `seconds_left` is None where nothing can be foretold; `notes` are warnings, or why it
-    was refused.
+    `page` of `pages` are read, `embedded` of `chunks` are embedded. `rate` counts pages, then chunks a second;
+    `seconds_left` of that stage is None where nothing can be foretold. `notes` are warnings, or why it was refused.
     """
 
     name: str
     state: FileState = FileState.WAITING
     origin: str = ""
     size: int = 0
+    page: int = 0
     pages: int = 0
     chunks: int = 0
     embedded: int = 0
@@ -86,7 +89,16 @@ class FileReport:
         """How much of it is done, 0 to 1; most of the time goes into the vectors."""
         if self.state in ENDED:
             return 1.0
-        return 0.05 + 0.95 * self.embedded / self.chunks if self.state is FileState.INDEXING and self.chunks else 0.0
+        read = _READ * self.page / self.pages if self.page and self.pages else 0.0
+        if self.state is FileState.INDEXING and self.chunks:
+            read = max(read, _READ_AT_ONCE)
+            return read + (1 - read) * self.embedded / self.chunks
+        return read
+
+    @property
+    def is_being_read(self) -> bool:
+        """Whether somebody is at one of its pages."""
+        return self.state in (FileState.CHECKING, FileState.READING) and 0 < self.page < self.pages
 
 
 @dataclass(frozen=True, slots=True)

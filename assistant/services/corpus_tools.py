@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assistant.services.corpora import CorporaService
-from assistant.services.corpus_adding import Place
 from assistant.services.corpus_dates import CorpusDates
+from assistant.services.corpus_locked import LockedFiles
+from assistant.services.corpus_order import Place
 from assistant.services.corpus_preview import CorpusPreview
 from assistant.services.corpus_report import Reports
 from assistant.services.corpus_transfer import CorpusTransfer
@@ -44,8 +45,10 @@ def corpus_tools(
     """The parts over `corpora` and its index; private state lies under `var`. `network` None is the real one."""
     dates, reports = CorpusDates(corpora, store), Reports(var / "ingestions")
     grounding = Grounding(adapters, corpora.names)
-    upkeep = CorpusUpkeep(corpora, dates, grounding, reports)
-    place = Place(corpora, store, dates, upkeep.turns, corpora.max_bytes, network)
+    locked = LockedFiles(var / "incoming" / "locked")
+    locked.sweep()
+    upkeep = CorpusUpkeep(corpora, dates, grounding, reports, locked)
+    place = Place(corpora, store, dates, upkeep.turns, locked, corpora.max_bytes, network)
     return CorpusTools(
         dates,
         grounding,

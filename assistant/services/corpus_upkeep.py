@@ -14,6 +14,7 @@ from assistant.errors import ConfigurationError, InputRejected, StorageError, St
 from assistant.services.corpora import CorporaService
 from assistant.services.corpus_card import CorpusCard
 from assistant.services.corpus_dates import CorpusDates, edited
+from assistant.services.corpus_locked import LockedFiles
 from assistant.services.corpus_report import Reports
 from assistant.services.corpus_turns import Turns
 from assistant.services.grounding import Grounding
@@ -36,11 +37,19 @@ class CardWords:
 class CorpusUpkeep:
     """Changes to corpora; every name is checked against what there is."""
 
-    def __init__(self, corpora: CorporaService, dates: CorpusDates, grounding: Grounding, reports: Reports) -> None:
+    def __init__(
+        self,
+        corpora: CorporaService,
+        dates: CorpusDates,
+        grounding: Grounding,
+        reports: Reports,
+        locked: LockedFiles,
+    ) -> None:
         self._corpora = corpora
         self._dates = dates
         self._grounding = grounding
         self._reports = reports
+        self._locked = locked
         self.turns = Turns()
 
     def describe(self, corpus: str, words: CardWords) -> CorpusCard:
@@ -86,6 +95,7 @@ class CorpusUpkeep:
             self._grounding.forget(corpus)
             self._corpora.delete(corpus)
             self._reports.forget(corpus)
+            self._locked.forget(corpus)
 
     def rename(self, corpus: str, name: str) -> str:
         """Give a corpus another name; adapters and reports follow. The index follows by a work of its own."""
@@ -107,6 +117,7 @@ class CorpusUpkeep:
                 ) from error
             self._grounding.rename(corpus, target.name)
             self._reports.rename(corpus, target.name)
+            self._locked.rename(corpus, target.name)
         return target.name
 
     def _check_idle(self, corpus: str) -> None:

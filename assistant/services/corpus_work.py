@@ -19,15 +19,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assistant.errors import AssistantError, InputRejected, StorageError
-from assistant.services.corpus_adding import Adding, Order, Place
+from assistant.retrieval.loading import unlock
+from assistant.services.corpus_adding import Adding
 from assistant.services.corpus_dates import checked_date
 from assistant.services.corpus_intake import Laid, lay_files, lay_text
+from assistant.services.corpus_locked import LockedFile
+from assistant.services.corpus_order import Order, Place
 from assistant.services.corpus_report import FileReport, Reports, Task, Work, WorkState
 from assistant.stores.manifests import Localized
 
 _WAITING = 100  # pieces of work in the queue
 _WRITE_S = 1.0  # between two writes of a report that goes on; longer for one of thousands of files
 _STALE_S = 86_400.0  # brought files that no report speaks of
+_LONGEST_PASSWORD = 1_000  # characters
 _END_S = 20.0  # for a document that is being embedded when the program ends
 _log = logging.getLogger(__name__)
 _Lay = Callable[[Path, str], Laid]
@@ -42,6 +46,7 @@ class _Wish:
     task: Task = Task.ADD
     replaces: str = ""
     forget: str = ""
+    opened: str = ""
 
 
 class Ingestions:
@@ -94,12 +99,44 @@ class Ingestions:
         wish = _Wish(date, task=Task.REPLACE, replaces=old)
         return self._submit(corpus, lambda folder, _: lay_files([file], folder, self._place.max_bytes), wish)
 
+    def unlock(self, corpus: str, document: str, password: str) -> Work:
+        """Open a document that waits for its password, and bring it in as was asked for when it came.
+
+        The password is used here and now: neither the queue nor a report has it. Raises `PasswordNeeded` where it is a
+        wrong one, `InputRejected` where there is none or no such document waits; the document waits on then.
+        """
+        file, locked = self._place.locked.find(corpus, document)
+        if not password:
+            raise InputRejected("Type the password first.", pt="Digite a senha antes de abrir.")
+
+        def lay(folder: Path, _: str) -> Laid:
+            folder.mkdir(parents=True)
+            laid, path = Laid(), folder / file.name
+            unlock(locked, path, password[:_LONGEST_PASSWORD], max_bytes=self._place.max_bytes, name=file.name)
+            laid.take(file.name, path, file.origin)
+            return laid
+
+        there = {path.name for path in self._place.corpora.paths(corpus)}
+        old = file.replaces if file.replaces in there else ""  # it may have gone meanwhile
+        task = Task.REPLACE if old else Task.ADD
+        return self._submit(corpus, lay, _Wish(file.date, task=task, replaces=old, opened=file.name))
+
+    def give_up(self, corpus: str, document: str) -> None:
+        """Let go of a document that waits for its password."""
+        file, _ = self._place.locked.find(corpus, document)
+        self._place.locked.remove(corpus, file.name)
+
     def index(self, corpus: str, forget: str = "") -> Work:
         """Bring the index in step with a corpus; then it forgets the corpus's old name."""
         lines = [FileReport(p.name, size=p.stat().st_size) for p in self._place.corpora.paths(corpus)]
         return self._submit(corpus, lambda *_: Laid(lines=lines), _Wish(task=Task.INDEX, forget=forget))
 
     # Watching
+
+    def locked(self, corpus: str) -> list[LockedFile]:
+        """Documents of a corpus that wait for their password; those that are being opened just now are left out."""
+        busy = {line.name for work in self.works(corpus) if work.active for line in work.files}
+        return [file for file in self._place.locked.of(corpus) if file.name not in busy]
 
     def works(self, corpus: str | None = None) -> list[Work]:
         """Every piece of work, latest first, those of other processes included."""
@@ -175,7 +212,7 @@ class Ingestions:
         work = Work(
             name, corpus, wish.task, now.isoformat(timespec="seconds"), files=tuple(laid.lines), replaces=wish.replaces,
         )  # fmt: skip
-        order = Order(folder, laid.files, wish.url, day, wish.forget)
+        order = Order(folder, laid.files, wish.url, day, wish.forget, wish.opened)
         self._write(work)
         with self._changed:
             self._works[name], self._stops[name] = work, threading.Event()
@@ -247,6 +284,8 @@ class Ingestions:
         self._swept = True
         ended = {work.id for work in self._reports.all() if not work.active}
         for path in self._folder.glob("*"):
+            if path == self._place.locked.folder:  # has its own time
+                continue
             with suppress(OSError, AssistantError):
                 if path.name in ended or time.time() - path.stat().st_mtime > _STALE_S:
                     shutil.rmtree(path, ignore_errors=True)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from assistant.errors import AssistantError
 from assistant.models.catalog import BaseModel, Source
 from assistant.models.provision import verify_gguf
-from assistant.retrieval.reading import ocr, office
+from assistant.retrieval.kinds import LIBREOFFICE, TESSERACT
+from assistant.retrieval.reading import ocr
 from assistant.services.adapters import AdaptersService
 from assistant.services.corpora import CorporaService
 from assistant.settings import Settings
@@ -149,8 +150,8 @@ class Doctor:
     def _programs(self) -> Iterator[Check]:
         # no fault where they are missing: only these kinds of documents need them
         for name, program, there, packages in (
-            (_SCANS, "Tesseract, português", "por" in ocr.languages(), ocr.PACKAGES),
-            (_OLD, "LibreOffice", office.installed() is not None, office.PACKAGES),
+            (_SCANS, "Tesseract, português", "por" in ocr.languages(), TESSERACT.packages),
+            (_OLD, LIBREOFFICE.name, LIBREOFFICE.path() is not None, LIBREOFFICE.packages),
         ):
             detail = Localized(
                 f"{program}: {'instalado' if there else 'não está instalado'}",

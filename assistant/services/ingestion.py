@@ -5,7 +5,7 @@ Knows what is unchanged and what vanished. Refuses to know which files belong to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,8 +14,9 @@ from pathlib import Path
 from assistant.engines.base import Embedder
 from assistant.errors import DocumentRefused, StorageError
 from assistant.retrieval.freshness import origin_note
-from assistant.retrieval.loading import load
+from assistant.retrieval.loading import LoadedDocument, load
 from assistant.retrieval.splitting import VERSION, Chunk, split
+from assistant.services.corpus_reading import Checked, by_page
 from assistant.stores.manifests import Localized, sha256_of
 from assistant.stores.passages import PassageStore
 from assistant.stores.rows import DocumentRecord
@@ -52,6 +53,8 @@ class Progress:
     total: int
     chunks: int = 0
     embedded: int = 0  # chunks of this document embedded so far
+    page: int = 0  # while it is read: pages read so far
+    pages: int = 0
     warnings: tuple[Localized, ...] = ()
 
 
@@ -117,13 +120,21 @@ class File:
 class Ingestion:
     """Brings the index up to given files; see `CorporaService.ingest`.
 
-    `bulk` opens an embedder that is quicker for many chunks; without it, the embedder does all.
+    `bulk` opens an embedder that is quicker for many chunks; without it, the embedder does all. What is in `checked`
+    is not read again.
     """
 
-    def __init__(self, embedder: Embedder, max_bytes: int, bulk: Callable[[], Bulk] | None = None) -> None:
+    def __init__(
+        self,
+        embedder: Embedder,
+        max_bytes: int,
+        bulk: Callable[[], Bulk] | None = None,
+        checked: Checked | None = None,
+    ) -> None:
         self._embedder = embedder
         self._max_bytes = max_bytes
         self._bulk = bulk
+        self._checked = checked or Checked()
 
     def run(self, store: PassageStore, writer: Writer, corpora: set[str], files: Sequence[File]) -> Iterator[Progress]:
         """`files` are all that there are of `corpora`; whatever else the index holds of these is forgotten."""
@@ -147,7 +158,7 @@ class Ingestion:
                 yield Progress(corpus, name, Stage.UNCHANGED, work.finished(), work.total)
                 return
             yield Progress(corpus, name, Stage.READING, work.done, work.total)
-            document = load(file.path, max_bytes=self._max_bytes)
+            document = yield from self._loaded(work, file)
             chunks = split(document)
             if not chunks:
                 raise DocumentRefused(
@@ -166,6 +177,17 @@ class Ingestion:
         notes = (*(warning.pt for warning in document.warnings), dated)
         record = DocumentRecord(corpus, name, digest, document.title, as_of, len(document.pages), notes=notes)
         work.window.append(_Read(record, chunks, document.warnings))
+
+    def _loaded(self, work: _Work, file: File) -> Generator[Progress, None, LoadedDocument]:
+        """The text of a document, telling each page."""
+        checked = self._checked.take(file.path)
+        if checked is not None:
+            return checked
+
+        def tell(page: int, of: int) -> Progress:
+            return Progress(file.corpus, file.path.name, Stage.READING, work.done, work.total, page=page, pages=of)
+
+        return (yield from by_page(lambda on_page: load(file.path, max_bytes=self._max_bytes, on_page=on_page), tell))
 
     def _write(self, work: _Work) -> Iterator[Progress]:
         """Embed what is new in the window's documents and write them, one after another."""

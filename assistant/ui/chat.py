@@ -19,7 +19,8 @@ import gradio as gr
 from assistant.errors import AssistantError
 from assistant.services.request import AskRequest
 from assistant.stores.conversations import Exchange
-from assistant.ui import comparison, conversation_list, render, sources
+from assistant.types import Source
+from assistant.ui import comparison, conversation_list, page_reader, render, sources
 from assistant.ui.asking import Order, follow, to_request
 from assistant.ui.clicks import BIND
 from assistant.ui.composer import Composer, Given
@@ -84,6 +85,8 @@ class ChatPage:
         self._compared.clear(self.close_comparison, None, self.outputs, **light)
         composer.stop.click(self.stop, None, None, **light)
         gr.on([self._past.select, self._live.select], self.open_source, [self._session], self.outputs, **light)
+        self._panel.submit(self.read_page, [self._session], self.outputs, **quiet)
+        self._panel.clear(self.close_page, [self._session], self.outputs, **light)
         gr.on([self._past.like, self._live.like], self.rate, [self._session], self.outputs, **light)
         self._live.edit(self.edit, [self._session], self.outputs, **light)
         asked.append(self._new.click(self.new, [self._session], self.outputs, **light))
@@ -242,6 +245,27 @@ class ChatPage:
         number = marker if isinstance(marker, int) else None
         return {self._panel: sources.panel_of(exchange, texts(session.language), turn, number)}
 
+    def read_page(self, session: Session, event: gr.EventData) -> Iterator[Updates]:
+        """The page that a source is from, or one beside it, in the place of the sources."""
+        turn, to = event._data.get("turn"), event._data.get("to")
+        source = _source(session.at(turn), event._data.get("marker"))
+        if source is None:
+            yield {self._composer.note: gr.skip()}
+            return
+        position = to if isinstance(to, int) and not isinstance(to, bool) else None
+        preview, t = self._assistant.corpus_tools.preview, texts(session.language)
+        for markup in page_reader.shown(preview, source, turn, position, t):
+            yield {self._panel: markup}
+
+    def close_page(self, session: Session, event: gr.EventData) -> Updates:
+        """The sources again, the one whose page was open in view."""
+        turn = event._data.get("turn")
+        exchange = session.at(turn)
+        source = _source(exchange, event._data.get("marker"))
+        if source is None:
+            return {self._composer.note: gr.skip()}
+        return {self._panel: sources.panel_of(exchange, texts(session.language), turn, source.marker, back=True)}
+
     def rate(self, session: Session, event: gr.EventData) -> Updates:
         """Keep a thumb; a second click takes it back."""
         turn, value = event._data.get("turn"), event._data.get("value")
@@ -301,3 +325,9 @@ class ChatPage:
         saved = self._assistant.conversations.list(session.visitor) if session.visitor else ()
         now = datetime.now().astimezone()
         return conversation_list.listing(saved, session.conversation, now, texts(session.language))
+
+
+def _source(exchange: Exchange | None, marker: object) -> Source | None:
+    """The source of a number that came from a browser; None where there is none."""
+    answer = exchange.answer if exchange else None
+    return next((s for s in answer.sources if s.marker == marker), None) if answer else None

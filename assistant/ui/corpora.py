@@ -20,6 +20,7 @@ from assistant.ui.clicks import BIND
 from assistant.ui.contracts import Assistant
 from assistant.ui.corpus_add import AddStep, Updates
 from assistant.ui.corpus_documents import Documents
+from assistant.ui.corpus_locked import LockedStep
 from assistant.ui.corpus_new import NewCorpus
 from assistant.ui.corpus_settings import CorpusSettings
 from assistant.ui.corpus_view import Listed, head, listing, results
@@ -42,6 +43,7 @@ class CorporaPage:
         self._session = session
         self._new = NewCorpus(assistant, words, self.painted)
         self._add = AddStep(assistant, words, self.painted)
+        self._locked = LockedStep(assistant, words, self.painted)
         self._documents = Documents(assistant, words, self.painted)
         self._settings = CorpusSettings(assistant, words, self.painted)
 
@@ -61,6 +63,8 @@ class CorporaPage:
             with gr.Column(elem_id="corpora-main") as self._main:
                 self._head = gr.HTML(apply_default_css=False, elem_id="corpus-head")
                 self._add.build()
+                self._locked.build()
+                self._add.build_progress()
                 self._documents.build()
                 self._build_search()
                 self._settings.build()
@@ -87,7 +91,7 @@ class CorporaPage:
         tab.select(self.show, [*seen, self._kept], self.outputs, **light)
         self._list.select(self.choose, seen, self.outputs, **light)
         self._timer.tick(self.tick, [*seen, self._seen], self.outputs, **light)
-        for part in (self._new, self._add, self._documents, self._settings):
+        for part in (self._new, self._add, self._locked, self._documents, self._settings):
             part.wire(seen, self.outputs)
         asked = [*seen, self._query]
         gr.on([self._go.click, self._query.submit], self.search, asked, [self._found], **{**light, "queue": True})
@@ -97,7 +101,8 @@ class CorporaPage:
         """Every widget that an event of this page may change."""
         return [
             self._looking, self._seen, self._kept, self._list, self._main, self._head, self._query, self._found,
-            *self._new.outputs, *self._add.outputs, *self._documents.outputs, *self._settings.outputs,
+            *self._new.outputs, *self._add.outputs, *self._locked.outputs, *self._documents.outputs,
+            *self._settings.outputs,
         ]  # fmt: skip
 
     def after(self, switched: Any) -> None:
@@ -143,6 +148,7 @@ class CorporaPage:
             self._seen: now,
             self._list: listing(known, t, looking.corpus),
             self._head: self._headed(looking.corpus, known, t),
+            **self._locked.listed(looking, t),
             self._documents.table: self._documents.listed(looking, t),
         }
 
@@ -168,6 +174,7 @@ class CorporaPage:
             self._head: self._headed(looking.corpus, known, t),
             **self._new.paint(),
             **self._add.paint(looking, t),
+            **self._locked.paint(looking, t),
             **self._documents.paint(looking, t),
             **self._settings.paint(looking, t, form),
         }

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import gradio as gr
 
 from assistant.errors import AssistantError, InputRejected
-from assistant.retrieval.loading import SUFFIXES
+from assistant.retrieval.kinds import readable, unreadable
 from assistant.ui import uploads
 from assistant.ui.clicks import BIND
 from assistant.ui.contracts import Assistant
@@ -51,6 +51,9 @@ class AddStep:
         with gr.Row(elem_id="other-ways"):
             self._build_text()
             self._build_url()
+
+    def build_progress(self) -> None:
+        """Place what tells how far it is; other parts may stand between."""
         self.progress = gr.HTML(js_on_load=BIND, apply_default_css=False, elem_id="corpus-progress")
         self.outputs = [self._drop, self._note, self._title, self._text, self._url, self.progress]
 
@@ -96,8 +99,10 @@ class AddStep:
 
     def running(self, looking: Looking, t: Texts) -> Safe:
         """What comes into the corpus now, and what became of what came before."""
-        works = self._assistant.corpus_tools.ingestions.works(looking.corpus) if looking.corpus else []
-        return progress(works, t)
+        if not looking.corpus:
+            return Safe("")
+        waiting = {file.name for file in self._ingestions.locked(looking.corpus)}
+        return progress(self._ingestions.works(looking.corpus), t, waiting)
 
     def bring(self, session: Session, looking: Looking, paths: list[str] | None) -> Iterator[Updates]:
         """Dropped files, laid ready at once; what becomes of each is told as it goes on."""
@@ -147,9 +152,20 @@ class AddStep:
 
 def hint(zone: str, t: Texts) -> Safe:
     """What may be dropped; the browser fills and shows the second line for a file that is too large to send."""
-    limit, kinds = uploads.DOCUMENT_MB, ", ".join(suffix.lstrip(".") for suffix in SUFFIXES)
+    limit = uploads.DOCUMENT_MB
+    kinds = ", ".join(kind.label.get(t.language) for kind in readable())
+    missing = [
+        tag(
+            "p",
+            t("kinds_missing", program=program.name, kinds=", ".join(kind.label.get(t.language) for kind in without)),
+            " ",
+            tag("code", f"sudo apt install {program.packages}"),
+            class_="quiet small",
+        )
+        for program, without in unreadable().items()
+    ]
     too_large = t("upload_too_large", name="{name}", size="{size}", limit=limit)
     guard = tag(
         "p", class_="failure", role="alert", hidden=True, data_limit=limit, data_words=too_large, data_guards=zone
     )
-    return tag("div", tag("p", t("upload_hint", limit=limit, kinds=kinds), class_="quiet small"), guard)
+    return tag("div", tag("p", t("upload_hint", limit=limit, kinds=kinds), class_="quiet small"), *missing, guard)

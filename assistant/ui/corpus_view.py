@@ -248,12 +248,6 @@ def results(passages: Sequence[Passage], t: Texts) -> Safe:
 
 
 def _found(number: int, passage: Passage, t: Texts) -> Safe:
-    ranks = [
-        t("found_dense", n=passage.dense_rank) if passage.dense_rank else t("found_not_dense"),
-        t("found_lexical", n=passage.lexical_rank) if passage.lexical_rank else t("found_not_lexical"),
-        t("found_fused", n=formats.number(passage.fused, t, 2)),
-        t("found_cosine", n=formats.number(passage.score, t, 2)),
-    ]
     page = t("page", n=passage.page) if passage.page else ""
     meta = " · ".join(part for part in (page, formats.day(passage.as_of, t)) if part)
     title = tag("span", tag("span", str(number), class_="number"), tag("span", passage.document, class_="document"),
@@ -265,7 +259,7 @@ def _found(number: int, passage: Passage, t: Texts) -> Safe:
             title,
             tag("span", meta, class_="source-meta"),
             tag("span", t("outdated"), class_="chip warn") if passage.outdated else None,
-            tag("span", *(tag("span", words) for words in ranks), class_="ranks"),
+            tag("span", *(tag("span", words) for words in sources.ranks(passage, t)), class_="ranks"),
             tag("span", sources.shortened(passage.text), class_="snippet"),
         ),
         tag("p", passage.heading, class_="heading") if passage.heading else None,

@@ -10,7 +10,7 @@ class Looking:
     """The open corpus, and in it one document with what is to be done with it.
 
     `action` is view, date, replace, ask_delete or nothing; `position` counts the document's pages, `page` the table's,
-    both from 1. `words` filter the table.
+    both from 1. `words` filter the table. `locked` is the document whose password is asked for.
     """
 
     corpus: str = ""
@@ -19,6 +19,7 @@ class Looking:
     position: int = 1
     page: int = 1
     words: str = ""
+    locked: str = ""
 
     def at(self, corpus: str) -> Looking:
         """The same visitor in a corpus, with nothing else open."""

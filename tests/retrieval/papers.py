@@ -52,6 +52,17 @@ def pdf(*pages: str) -> bytes:
     return pdf_of(*(put(text) for text in pages))
 
 
+def locked_pdf(text: str, password: str = "segredo") -> bytes:
+    """A PDF with one line of text that opens with a password."""
+    from pypdf import PdfReader, PdfWriter
+
+    writer, out = PdfWriter(), io.BytesIO()
+    writer.append(PdfReader(io.BytesIO(pdf(text))))
+    writer.encrypt(password, "dono", algorithm="RC4-128")
+    writer.write(out)
+    return out.getvalue()
+
+
 def rule(x0: float, y0: float, x1: float, y1: float) -> str:
     return f"{x0} {y0} m {x1} {y1} l S\n"
 

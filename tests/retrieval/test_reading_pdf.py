@@ -6,10 +6,10 @@ import pytest
 from pypdf import PdfReader, PdfWriter
 
 from assistant.errors import DocumentRefused, PasswordNeeded
-from assistant.retrieval.loading import load, unlock
+from assistant.retrieval.loading import load, load_page, unlock
 from assistant.retrieval.reading.pdf_words import unreadable
 
-from .papers import DOCUMENTS, pdf, pdf_of, picture_pdf, put, rule, write
+from .papers import DOCUMENTS, locked_pdf, pdf, pdf_of, picture_pdf, put, rule, write
 
 LEFT = [f"esquerda linha {n} do texto corrido" for n in range(8)]
 RIGHT = [f"direita linha {n} do texto corrido" for n in range(8)]
@@ -20,12 +20,7 @@ def text_of(folder, content, name="a.pdf"):
 
 
 def locked(password):
-    writer = PdfWriter()
-    writer.append(PdfReader(io.BytesIO(pdf("Texto guardado com senha"))))
-    writer.encrypt(password, "dono", algorithm="RC4-128")
-    out = io.BytesIO()
-    writer.write(out)
-    return out.getvalue()
+    return locked_pdf("Texto guardado com senha", password)
 
 
 def test_columns_are_read_one_after_the_other_under_their_title(tmp_path):
@@ -115,6 +110,15 @@ def test_a_locked_pdf_asks_for_its_password_and_opens_with_it(tmp_path):
 def test_an_unlocked_copy_needs_no_password(tmp_path):
     unlock(write(tmp_path, "a.pdf", locked("segredo")), tmp_path / "b.pdf", "segredo")
     assert load(tmp_path / "b.pdf").pages[0].text == "Texto guardado com senha"
+
+
+def test_one_page_is_read_without_the_others(tmp_path):
+    path = write(tmp_path, "a.pdf", pdf("um", "", "tres"))
+    assert [page.text for page in load_page(path, 3).pages] == ["", "", "tres"]
+    assert [page.text for page in load_page(path, 2).pages] == ["", "", ""], "an empty page is no fault"
+    assert [page.text for page in load_page(path, 9).pages] == ["", "", ""]
+    text = write(tmp_path, "a.md", "Sem folhas")
+    assert load_page(text, 3).pages[0].text == "Sem folhas"
 
 
 def test_what_opens_without_a_password_is_just_read(tmp_path):

@@ -1,16 +1,13 @@
 """Locked, hostile and half files on their way into a corpus: nothing is half done, and the others go on."""
 
-import io
-
 import pytest
-from pypdf import PdfReader, PdfWriter
 
 from assistant.errors import DocumentRefused, PasswordNeeded
 from assistant.retrieval import lexical
 from assistant.services.corpora import CorporaService
 from assistant.services.ingestion import Stage
 
-from ..retrieval.papers import docx, docx_parts, paragraph, pdf, zipped
+from ..retrieval.papers import docx, docx_parts, locked_pdf, paragraph, pdf, zipped
 
 
 @pytest.fixture
@@ -20,12 +17,7 @@ def service(tmp_path, store, embedder):
     return service
 
 
-def locked_pdf():
-    writer, out = PdfWriter(), io.BytesIO()
-    writer.append(PdfReader(io.BytesIO(pdf("O zorgblat vale trinta dias"))))
-    writer.encrypt("segredo", "dono", algorithm="RC4-128")
-    writer.write(out)
-    return out.getvalue()
+LOCKED = locked_pdf("O zorgblat vale trinta dias")
 
 
 def found(store, word):
@@ -36,11 +28,11 @@ def found(store, word):
 def test_a_locked_document_asks_and_is_kept_without_its_password(service, store, tmp_path):
     folder = tmp_path / "corpora" / "notas" / "documents"
     with pytest.raises(PasswordNeeded, match=r"^contrato\.pdf is protected"):
-        service.add_document("notas", "contrato.pdf", locked_pdf())
+        service.add_document("notas", "contrato.pdf", LOCKED)
     with pytest.raises(PasswordNeeded, match=r"does not open contrato\.pdf"):
-        service.add_document("notas", "contrato.pdf", locked_pdf(), "errada")
+        service.add_document("notas", "contrato.pdf", LOCKED, "errada")
     assert not list(folder.iterdir())
-    service.add_document("notas", "contrato.pdf", locked_pdf(), "segredo")
+    service.add_document("notas", "contrato.pdf", LOCKED, "segredo")
     assert [path.name for path in folder.iterdir()] == ["contrato.pdf"]
     assert b"segredo" not in (folder / "contrato.pdf").read_bytes()
     list(service.ingest())
@@ -61,7 +53,7 @@ def test_hostile_files_on_disk_are_reported_and_the_others_go_on(service, store,
     folder = tmp_path / "corpora" / "notas" / "documents"
     (folder / "a.pdf").write_bytes(pdf("x")[:150])
     (folder / "b.docx").write_bytes(zipped({"../fora.xml": "x"}))
-    (folder / "c.pdf").write_bytes(locked_pdf())
+    (folder / "c.pdf").write_bytes(LOCKED)
     (folder / "d.json").write_bytes(b"[" * 200_000)
     (folder / "e.md").write_text("O zorgblat custa doze reais.", "utf-8")
     ended = {p.document: p.stage for p in service.ingest() if p.stage in (Stage.DONE, Stage.REFUSED)}

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from assistant.errors import AssistantError, CorpusNotFound, InputRejected, StoreBusy
 from assistant.retrieval import lexical
-from assistant.services.corpus_report import FileState, Reports, Task, Work, WorkState
+from assistant.services.corpus_adding import Adding
+from assistant.services.corpus_order import Order
+from assistant.services.corpus_report import FileReport, FileState, Reports, Task, Work, WorkState
 from assistant.services.corpus_tools import corpus_tools
 
+from ..retrieval.papers import pdf
 from .library import Library
 
 
@@ -78,6 +82,62 @@ def test_progress_goes_through_every_stage_and_is_found_by_another_process(libra
     assert states[-1] is FileState.DONE
     after = Reports(library.home / "var" / "ingestions").all("notas")[0]
     assert (after.state, after.files[0].chunks) == (WorkState.DONE, 40)
+
+
+def long_pdf(library: Library, name: str = "longo.pdf") -> Path:
+    return library.put(name, pdf(*(f"A folha {n} fala do zorgblat {n}." for n in range(1, 31))))
+
+
+def adding(library: Library, path: Path, folder: Path, stopped: Callable[[], bool] = lambda: False) -> Adding:
+    """A piece of work without its thread, so that a test sees every step."""
+    folder.mkdir()
+    brought = folder / path.name
+    brought.write_bytes(path.read_bytes())
+    line = FileReport(path.name, size=path.stat().st_size)
+    work = Work("w", "notas", Task.ADD, "2025-01-01T10:00:00+00:00", files=(line,))
+    place = library.tools.ingestions._place
+    return Adding(place, work, Order(folder, {path.name: brought}), lambda seconds: stopped())
+
+
+def test_a_long_document_is_told_page_by_page_and_read_once(library: Library, tmp_path: Path) -> None:
+    seen = [now.files[0] for now in adding(library, long_pdf(library), tmp_path / "lote").run()]
+    read = [line for line in seen if line.state is FileState.CHECKING and line.page]
+    assert [line.page for line in read] == list(range(1, 31)) and {line.pages for line in read} == {30}
+    assert [line.is_being_read for line in read] == [True] * 29 + [False]
+    assert [line.page for line in seen if line.state is FileState.READING] == [30], "what was checked is not read again"
+    shares = [line.share for line in seen]
+    assert shares == sorted(shares) and shares[-1] == 1.0
+    assert (seen[-1].state, seen[-1].pages) == (FileState.DONE, 30)
+
+
+def test_an_index_made_again_tells_the_pages_too(library: Library, tmp_path: Path) -> None:
+    library.finished(library.tools.ingestions.add_files("notas", [long_pdf(library)]))
+    steps = list(library.corpora.ingest(rebuild=True))
+    assert [(step.page, step.pages) for step in steps if step.page] == [(n, 30) for n in range(1, 31)]
+
+
+def test_where_a_long_reading_is_outlives_a_reload(library: Library, tmp_path: Path) -> None:
+    steps = adding(library, long_pdf(library), tmp_path / "lote").run()
+    middle = next(now for now in steps if now.files[0].page == 12)
+    Reports(tmp_path / "reports").write(middle)
+    (found,) = Reports(tmp_path / "reports").all("notas")
+    assert (found.files[0].page, found.files[0].pages, found.active) == (12, 30, True)
+    assert found.seconds_left is None, "how many passages it will have is not known yet"
+    steps.close()  # type: ignore[attr-defined]  # a generator
+    assert library.names() == [] and not (tmp_path / "lote").exists()
+
+
+def test_a_long_reading_stops_at_its_next_page_and_leaves_the_older_document(library: Library, tmp_path: Path) -> None:
+    library.finished(library.tools.ingestions.add_files("notas", [library.put("longo.pdf", pdf("O farol velho"))]))
+    before = library.corpora.path_of("notas", "longo.pdf").read_bytes()
+    seen: list[Work] = []
+    work = adding(library, long_pdf(library), tmp_path / "lote", lambda: bool(seen) and seen[-1].files[0].page >= 3)
+    for now in work.run():
+        seen.append(now)
+    assert seen[-1].state is WorkState.STOPPED and seen[-1].files[0].state is FileState.STOPPED
+    assert seen[-1].files[0].page < 30
+    assert library.corpora.path_of("notas", "longo.pdf").read_bytes() == before and library.found("velho")
+    assert not (tmp_path / "lote").exists()
 
 
 def test_a_report_whose_process_has_gone_was_interrupted(library: Library, tmp_path: Path) -> None:

@@ -213,8 +213,9 @@ def _script(request: AskRequest) -> Script:
     fallback = _route(request, "grounded-chat", 0.93, "parece uma pergunta sobre os documentos")
     if request.corpora == ():
         return Script(fallback, "O planeta com mais luas é o Sol.", Outcome.UNGROUNDED)
-    near = passage("luas-2025.md", MOONS_2025, 0.91, "2025-03-11", heading="Luas de Saturno")
-    old = passage("luas-2023.md", MOONS_2023, 0.84, "2023-02", outdated=True, page=2)
+    first, second = {"dense_rank": 1, "lexical_rank": 1, "fused": 0.93}, {"dense_rank": 2, "fused": 0.61}
+    near = passage("luas-2025.md", MOONS_2025, 0.91, "2025-03-11", heading="Luas de Saturno", **first)
+    old = passage("luas-2023.md", MOONS_2023, 0.84, "2023-02", outdated=True, page=2, **second)
     if "Mongólia" in question:
         route = _route(request, "grounded-chat", 0.31, "não parece com o que os adaptadores fazem", rejected=True)
         return Script(route, "O documento não responde.", Outcome.ABSTAINED, (Source(1, near), Source(2, old)))

@@ -14,8 +14,10 @@ import pytest
 from conftest import loops_left_open
 from demo_assistant import DemoAssistant
 
+from assistant.retrieval.kinds import KINDS, LIBREOFFICE, READERS
 from assistant.services.corpora import Corpus
 from assistant.services.corpus_card import CorpusCard
+from assistant.services.corpus_locked import LockedFile
 from assistant.services.corpus_preview import Preview, PreviewPage
 from assistant.services.corpus_report import FileReport, FileState, Task, Work, WorkState
 from assistant.stores.manifests import Localized
@@ -24,6 +26,8 @@ from assistant.stores.rows import DocumentRecord, StoredChunk
 from assistant.types import Passage
 from assistant.ui.composer import Composer
 from assistant.ui.corpora import CorporaPage
+from assistant.ui.corpus_add import hint
+from assistant.ui.corpus_locked import waiting
 from assistant.ui.corpus_progress import progress
 from assistant.ui.corpus_settings import words_of
 from assistant.ui.corpus_view import PER_PAGE, Listed, Row, documents, head, listing, preview, results
@@ -31,6 +35,7 @@ from assistant.ui.looking import Looking
 from assistant.ui.session import Session
 from assistant.ui.texts import texts
 from assistant.ui.words import Words
+from tests.retrieval.papers import locked_pdf
 
 PT, EN = texts("pt"), texts("en")
 EVIL = "<script>alert(1)</script>"
@@ -58,6 +63,7 @@ def test_whatever_a_document_says_stays_text() -> None:
         preview(shown, PT),
         progress([work, replace(work, id="v", state=WorkState.RUNNING, waits=SAID)], PT),
         results([passage], PT),
+        waiting([LockedFile("x", EVIL, 5, "2025-01-01T10:00:00+00:00")] * 2, EVIL, PT),
     ):
         assert EVIL not in markup and "&lt;script&gt;" in markup
 
@@ -112,6 +118,42 @@ def test_progress_says_stage_rate_and_time_left_and_then_what_was_found() -> Non
     crowd = replace(work, files=tuple(FileReport(f"{n}.md", FileState.DONE) for n in range(300)))
     assert "e mais 260" in progress([crowd], PT)
     assert progress([], PT) == ""
+
+
+def test_a_long_reading_says_its_page_rate_and_time_left() -> None:
+    line = FileReport("a.pdf", FileState.CHECKING, size=10, page=120, pages=500, rate=2.5, seconds_left=152.0)
+    work = Work("w", "x", Task.ADD, "2025-01-01T10:00:00+00:00", WorkState.RUNNING, (line,))
+    assert "lendo página 120 de 500 · 2,5 páginas por segundo · 3 min restantes" in progress([work], PT)
+    assert "reading page 120 of 500" in progress([work], EN)
+    slow = replace(work, files=(replace(line, state=FileState.READING, rate=0.1, page=1_200, pages=5_000),))
+    assert "lendo página 1.200 de 5.000 · 6,0 páginas por minuto" in progress([slow], PT)
+    assert "página 500" not in progress([replace(work, files=(replace(line, page=500, rate=0.0),))], PT)
+
+
+def test_a_locked_file_is_a_row_that_says_so_until_it_is_opened() -> None:
+    line = FileReport("a.pdf", FileState.LOCKED, notes=(Localized("Informe a senha.", "Give the password."),))
+    files = (line, FileReport("b.md", FileState.DONE, chunks=3))
+    work = Work("w", "x", Task.ADD, "2025-01-01T10:00:00+00:00", WorkState.DONE, files)
+    shown = progress([work], PT, {"a.pdf"})
+    assert ">precisa de senha</span>" in shown and "1 documento · 1 precisa de senha" in shown and " open" in shown
+    assert "Informe a senha." in shown and "recusado" not in shown and ">pronto</span>" in shown
+    alone = replace(work, files=(line,))
+    assert ">pronto</span>" not in progress([alone], PT, {"a.pdf"}), "it is not done while somebody is asked"
+    assert "0 documentos" not in progress([alone], PT) and ">pronto</span>" in progress([alone], PT)
+    assert ">pediu senha</span>" in progress([work], PT) and ">asked for its password</span>" in progress([work], EN)
+
+
+def test_the_hint_names_every_kind_that_is_read_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for t in (PT, EN):
+        shown = hint("drop", t)
+        assert all(kind.label.get(t.language) in shown for kind in KINDS)
+    assert {suffix for kind in KINDS for suffix in kind.suffixes} == set(READERS)
+    for words in ("PDF", "imagens e digitalizações", "DOCX", "ODT", "PPTX", "XLSX", "CSV", "HTML", "Markdown", "EPUB"):
+        assert words in hint("drop", PT)
+    monkeypatch.setenv("PATH", str(tmp_path))  # no program is installed
+    first, *missing = hint("drop", PT).split("</p>")
+    assert "DOCX" in first and "ODT" not in first and "imagens" not in first
+    assert "por não haver o LibreOffice: DOC, ODT, RTF" in "".join(missing) and LIBREOFFICE.packages in "".join(missing)
 
 
 def test_a_search_explains_every_score() -> None:
@@ -170,6 +212,45 @@ def test_every_event_shows_what_the_services_keep(page: CorporaPage, assistant: 
     assert "Nenhum corpus" in page.search(ANA, Looking("../x"), "luas") or "não serve" in page.search(
         ANA, Looking("../x"), "luas"
     )
+
+
+def test_a_password_is_asked_for_and_opens_the_one_document(
+    page: CorporaPage, assistant: DemoAssistant, tmp_path: Path
+) -> None:
+    looking, ingestions = page.show(ANA, Looking("direito"))[page._looking], assistant.corpus_tools.ingestions
+    assert page.show(ANA, looking)[page._locked._panel]["visible"] is False
+    files = [tmp_path / "contrato.pdf", tmp_path / "ata.pdf"]
+    for number, file in enumerate(files):
+        file.write_bytes(locked_pdf(f"O zorgblat vale trinta dias {number}"))
+    work = ingestions.add_files("direito", files)
+    *_, last = ingestions.follow(work.id)
+    assert [file.state for file in last.files] == [FileState.LOCKED] * 2
+    ticked = page.tick(ANA, looking, "")
+    assert ticked[page._locked._panel]["visible"] is True and page._locked._password not in ticked
+    assert "2 documentos precisam de senha" in ticked[page._locked._list]
+    assert "precisa de senha" in ticked[page._add.progress]
+    chosen = page._locked.choose(ANA, looking, event(document="ata.pdf"))
+    looking, asked = chosen[page._looking], chosen[page._locked._asked]
+    assert asked == "ata.pdf"
+    for wrong, words in (("errada", "A senha não abre ata.pdf"), ("", "Digite a senha"), (None, "Digite a senha")):
+        *_, refused = page._locked.open(ANA, looking, asked, wrong)
+        assert words in refused[page._locked._note] and refused[page._locked._password] == ""
+    *_, opened = page._locked.open(ANA, looking, asked, "segredo")
+    assert opened[page._locked._note] == "" and opened[page._locked._password] == ""
+    list(ingestions.follow(ingestions.works("direito")[0].id))
+    shown = page.show(ANA, looking)
+    assert "ata.pdf" in shown[page._documents.table] and "contrato.pdf" not in shown[page._documents.table]
+    assert "Um documento precisa de senha" in shown[page._locked._list] and "sem proteção" in shown[page._add.progress]
+    strange = replace(looking, locked="../corpus.toml")
+    assert "contrato.pdf" in page.show(ANA, strange)[page._locked._list], "a name that does not wait chooses nothing"
+    for name in (asked, "../corpus.toml", ""):
+        stale = page._locked.give_up(ANA, looking, name)
+        assert "espera senha aqui" in stale[page._locked._note], "what somebody else opened is not another one"
+    assert [file.name for file in ingestions.locked("direito")] == ["contrato.pdf"]
+    gone = page._locked.give_up(ANA, looking, "contrato.pdf")
+    assert gone[page._locked._panel]["visible"] is False and ingestions.locked("direito") == []
+    *_, nothing = page._locked.open(ANA, looking, "contrato.pdf", "segredo")
+    assert nothing[page._locked._panel]["visible"] is False
 
 
 def test_a_corpus_that_went_meanwhile_closes(page: CorporaPage, assistant: DemoAssistant) -> None:
@@ -256,6 +337,37 @@ def test_a_corpus_is_made_filled_watched_over_a_reload_looked_into_and_searched(
     page.click(".switch >> text=EN")
     page.wait_for_selector("#corpus-documents td.wide >> text=ready")
     page.wait_for_selector("#corpus-progress >> text=New documents")
+
+
+@pytest.mark.browser
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+def test_a_locked_document_waits_over_a_reload_and_opens_with_its_password(
+    open_page: Open, served: Any, tmp_path: Path
+) -> None:
+    served.assistant.library.embedder.before = lambda: None
+    page = open_page()
+    page.click("button[role=tab]:has-text('Corpora')")
+    page.click("#corpora-list >> text=Sistema Solar")
+    page.wait_for_selector("#corpus-head >> text=Sistema Solar")
+    locked = tmp_path / "contrato.pdf"
+    locked.write_bytes(locked_pdf("O zorgblat vale trinta dias"))
+    page.set_input_files("#drop input[type=file]", str(locked))
+    page.wait_for_selector("#corpus-progress .report >> text=precisa de senha")
+    page.wait_for_selector("#locked >> text=contrato.pdf")
+    page.reload()
+    page.click("button[role=tab]:has-text('Corpora')")
+    page.wait_for_selector("#locked-password input[type=password]")
+    page.fill("#locked-password input", "errada")
+    page.click("#locked-open")
+    page.wait_for_selector("#locked-note >> text=A senha não abre contrato.pdf")
+    page.wait_for_function("document.querySelector('#locked-password input').value === ''")
+    page.fill("#locked-password input", "segredo")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#corpus-documents >> text=contrato.pdf")
+    page.wait_for_selector("#locked", state="hidden")
+    page.wait_for_selector("#corpus-progress .report >> text=pediu senha", state="attached")
+    assert "segredo" not in page.content()
+    served.assistant.corpus_tools.upkeep.remove("sistema-solar", "contrato.pdf")  # the other tests count documents
 
 
 @pytest.mark.browser

@@ -6,7 +6,7 @@ import pytest
 from demo_assistant import MOONS_2025, passage, quoting
 
 from assistant.stores.conversations import Exchange
-from assistant.types import Answer, Entity, Outcome, Redrafting, Route, RouteOrigin, Source, Timings
+from assistant.types import Answer, Entity, Outcome, Passage, Redrafting, Route, RouteOrigin, Source, Timings
 from assistant.ui import entities, formats, render, sources
 from assistant.ui.markup import Safe, tag
 from assistant.ui.texts import texts
@@ -46,6 +46,19 @@ def test_a_draft_that_lacks_words_stays_readable_and_names_the_first_three(view:
     assert "Desculpe." in shown and "«demora», «&lt;b&gt;», «peixe»" in shown and "nojo" not in shown
     off = render.progress(Progress("q", ROUTE, (), "Que bom!", Redrafting((), off_tone=True)), view)
     assert PT("redrafting_tone") in off
+
+
+def test_a_card_says_how_its_passage_was_found() -> None:
+    found = Passage("c", "x", "a.md", "texto", 0.912, fused=0.75, dense_rank=1)
+    shown = sources.card(Source(1, found), PT)
+    for words in ("significado 1º", "palavras —", "conjunta 0,75", "proximidade 0,91"):
+        assert words in shown
+    other = sources.card(Source(1, Passage("c", "x", "a.md", "texto", 0.0, fused=0.75)), PT)
+    assert "outra data do mesmo texto" in other and "significado" not in other and "proximidade" not in other
+    before = quoting(1, passage("luas.md", MOONS_2025, 0.9, "2025-03-11"), "274 luas")
+    assert "ranks" not in sources.card(before, PT), "an answer of before this was kept"
+    assert PT("found_scores") in sources.panel([Source(1, found)], PT)
+    assert PT("found_scores") not in sources.panel([before], PT)
 
 
 def test_only_known_markers_become_buttons(view: View) -> None:

@@ -29,14 +29,17 @@ def read(source: Source) -> LoadedDocument:
     """A file as a document; raises `DocumentRefused` with the reason and the way out."""
     module, _, function = READERS[Path(source.name).suffix.lower()].partition(":")
     reader: Callable[[Source], Parsed] = getattr(import_module(f"assistant.retrieval.reading.{module}"), function)
-    return finished(source.name, reader(source))
+    return finished(source.name, reader(source), bool(source.only))
 
 
-def finished(name: str, parsed: Parsed) -> LoadedDocument:
-    """What a reader found as a document: clean text, with a title and the date it speaks of."""
+def finished(name: str, parsed: Parsed, partial: bool = False) -> LoadedDocument:
+    """What a reader found as a document: clean text, with a title and the date it speaks of.
+
+    A `partial` one may be empty.
+    """
     pages = tuple(Page(p.number, _tidy(p.text)) for p in parsed.pages)
     letters = sum(len(p.text) for p in pages)
-    if not any(p.text.strip() for p in pages):
+    if not partial and not any(p.text.strip() for p in pages):
         raise without_text(name)
     if letters > MAX_CHARS:
         raise too_much_text(name, letters)

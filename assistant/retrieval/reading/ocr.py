@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from assistant.errors import DocumentRefused
 from assistant.retrieval.documents import Page, Parsed, Source, damaged, missing_program, pt_number
+from assistant.retrieval.kinds import TESSERACT
 from assistant.retrieval.reading.programs import run
 from assistant.stores.manifests import Localized
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 DPI = 300  # what tesseract's models were made for
-PACKAGES = "tesseract-ocr tesseract-ocr-por"
 _SECONDS = 50.0  # for one page
 _MAX_PIXELS = 120_000_000  # a page of A3 at 600 dpi has 70 million
 _MIN_SIDE = 1200  # pixels: a smaller picture is enlarged, its letters are below what the models know
@@ -39,7 +38,7 @@ _WRAPPED = re.compile(r"(?<=[a-zà-ÿ])-\n(?=[a-zà-ÿ])")
 @cache
 def languages() -> tuple[str, ...]:
     """What tesseract has data for here; empty where it is not installed."""
-    program = shutil.which("tesseract")
+    program = TESSERACT.path()
     if program is None:
         return ()
     status, said = run([program, "--list-langs"], seconds=20)
@@ -49,7 +48,7 @@ def languages() -> tuple[str, ...]:
 def check(name: str) -> tuple[Localized, ...]:
     """What to warn of before a picture is read; raises `DocumentRefused` where none can be."""
     if not {"por", "eng"} & set(languages()):
-        raise missing_program(name, "Tesseract (OCR)", PACKAGES)
+        raise missing_program(name, f"{TESSERACT.name} (OCR)", TESSERACT.packages)
     if "por" in languages():
         return ()
     return (
@@ -82,7 +81,7 @@ class Recognised:
 
 def read_picture(picture: Image) -> Recognised:
     """The text of one page; empty where there is none or where it takes too long."""
-    program = shutil.which("tesseract")
+    program = TESSERACT.path()
     if program is None:
         return Recognised("", 0)
     have = languages()

@@ -1,22 +1,20 @@
 """LibreOffice as a converter: DOC, ODT and RTF to DOCX, headless, in a profile of its own that is thrown away.
 
-Knows where it is installed and how it is kept from running macros and from fetching anything. Refuses to know
+Knows how it is kept from running macros and from fetching anything. Refuses to know
 documents.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 from assistant.retrieval.documents import damaged, missing_program
+from assistant.retrieval.kinds import LIBREOFFICE
 from assistant.retrieval.reading.programs import run
 
-PACKAGES = "libreoffice-writer"
-_PROGRAMS = ("soffice", "libreoffice")
 _SECONDS = 50.0
 # no macros, no linked content from anywhere but the file, and a proxy that is not there for whatever asks all the same
 _PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
@@ -33,16 +31,11 @@ _PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
-def installed() -> str | None:
-    """The path of LibreOffice, None where it is not installed."""
-    return next((found for name in _PROGRAMS if (found := shutil.which(name))), None)
-
-
 def to_docx(name: str, data: bytes, suffix: str) -> bytes:
     """A text document of a kind (".odt") as DOCX; raises `DocumentRefused`."""
-    program = installed()
+    program = LIBREOFFICE.path()
     if program is None:
-        raise missing_program(name, "LibreOffice", PACKAGES)
+        raise missing_program(name, LIBREOFFICE.name, LIBREOFFICE.packages)
     with tempfile.TemporaryDirectory() as folder:
         profile = Path(folder, "profile", "user")
         profile.mkdir(parents=True)

@@ -89,6 +89,9 @@ class _Reader:
 
         total, read, fault = len(self._document), 0, None
         for number in range(1, total + 1):
+            if self._source.only not in (0, number):
+                yield Page(number, "")
+                continue
             try:
                 with closing(self._page(number)) as page:
                     text = self._text(page, number)
@@ -101,7 +104,7 @@ class _Reader:
             yield Page(number, text)
         if not read and fault is not None:
             raise damaged(self._source.name, "PDF", fault)
-        if not read and self._ocr is not None:
+        if not read and self._ocr is not None and not self._source.only:
             raise self._no_ocr or ocr.illegible(self._source.name)
 
     def warnings(self, total: int) -> tuple[Localized, ...]:

@@ -3,7 +3,7 @@
 It limits its own memory, writes no file but temporary ones, and ends when nobody needs it any more. Whatever a library
 prints goes to standard error. Refuses to know corpora, and to be trusted: who started it keeps the time.
 
-    request   {"path", "name", "password", "max_bytes", "unlocked"}
+    request   {"path", "name", "password", "max_bytes", "unlocked", "only"}
     answer    {"page", "of"}, any number of them, then one of
               {"document"} | {"unlocked"} | {"memory"} | {"refused": {"en", "pt", "password"}}
 """
@@ -70,7 +70,11 @@ def answer(request: Mapping[str, Any], channel: Channel) -> Mapping[str, Any]:
     try:
         path = Path(request["path"])
         data = whole(path, name, int(request["max_bytes"]))
-        source = Source(name, data, str(request["password"]), lambda page, of: channel.say({"page": page, "of": of}))
+
+        def on_page(page: int, of: int) -> None:
+            channel.say({"page": page, "of": of})
+
+        source = Source(name, data, str(request["password"]), on_page, int(request["only"]))
         if request["unlocked"]:
             content = unlocked(source)
             with Path(request["unlocked"]).open("wb") as file:

@@ -34,7 +34,13 @@
     for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== kept) menu.open = false;
   };
   document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu > summary")?.parentElement));
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape") { closeDrawers(); closeMenus(); } });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    const back = document.querySelector("#sources [data-escape]");  // the page of a source closes before its drawer
+    if (back && back.offsetParent) return back.click();
+    closeDrawers();
+    closeMenus();
+  });
   document.addEventListener("click", (event) => {
     if (!event.target.closest("#side, #aside, [data-drawer], .marker, [data-event=select]")) closeDrawers();
   });
@@ -93,7 +99,9 @@
       target.value = "";
     });
     watch("value", () => {
-      element.querySelector(".wanted")?.scrollIntoView({ block: "nearest" });
+      const wanted = element.querySelector(".wanted");
+      wanted?.scrollIntoView({ block: wanted.dataset.block || "nearest" });
+      element.querySelector("[data-focus]")?.focus({ preventScroll: true });
       if (element.closest("#live, #compared")) follow(element);
     });
   };
