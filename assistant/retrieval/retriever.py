@@ -19,6 +19,7 @@ from assistant.retrieval.joining import REACH, Joined, join
 from assistant.retrieval.law import paths_in
 from assistant.retrieval.law_names import reference
 from assistant.retrieval.question_dates import Moment, moment_of, undated
+from assistant.retrieval.reranking import Reranking
 from assistant.retrieval.versions import Shelf, Versions, held, is_later, of_the_time, stands_for
 from assistant.stores.passages import PassageStore
 from assistant.stores.rows import StoredChunk
@@ -81,12 +82,14 @@ class Retriever:
         embedder: Embedder,
         max_age_days: Callable[[str], int] = lambda corpus: 0,
         today: Callable[[], date] = date.today,
+        reranking: Reranking | None = None,
     ) -> None:
         self._store = store
         self._shelf = Shelf(store)
         self._embedder = embedder
         self._max_age_days = max_age_days
         self._today = today
+        self._reranking = reranking
 
     def retrieve(
         self,
@@ -105,11 +108,14 @@ class Retriever:
         if not text.strip() or k < 1:
             return ()
         query = _Query(text, self._embedder.embed_query(text), corpora, self.moment(question, history))
+        scores: dict[str, float] = {}
         for size in (max(CANDIDATES, 3 * k), _WIDER * max(CANDIDATES, 3 * k)):
             found = self._search(query, size)
             cited = self._cite(query, found)
             chunks = self._store.get(list(found))
             candidates = [chunks[c] for c in sorted(found, key=lambda c: -found[c].fused) if c in chunks]
+            if self._reranking and not cited:  # the article that a question cites comes first in any case
+                candidates = self._reranking.order(text, candidates, scores)
             chosen = self._joined(query, candidates, k)
             if len(chosen) >= k or cited or len(found) < size:
                 break
@@ -120,7 +126,7 @@ class Retriever:
         for one, lead in chosen:
             best = min(best, found[lead].fused)  # what comes later for its date counts no more than what is before it
             passage = self._passage(one.found, replace(ranks[one.found.chunk_id], fused=best))
-            scored.append(one.shown(passage))
+            scored.append(replace(one.shown(passage), reranked=scores.get(one.found.chunk_id)))
         return tuple(scored)
 
     def moment(self, question: str, history: Sequence[Turn] = ()) -> Moment | None:
