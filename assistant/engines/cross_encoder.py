@@ -60,14 +60,15 @@ class CrossEncoderReranker:
             raise ModelUnavailable(self._failure[0], pt=self._failure[1])
         if self._model is None:
             try:
-                self._model = self._open(self._locate())
+                self._model = self._open()
             except AssistantError as error:
                 self._failure = (str(error), error.text("pt"))
                 raise
         return self._model
 
-    def _open(self, folder: Path) -> Any:
+    def _open(self) -> Any:
         try:
+            folder = self._locate()
             import torch
             from sentence_transformers import CrossEncoder
 
@@ -80,13 +81,15 @@ class CrossEncoderReranker:
                 max_length=self._longest(folder),
                 model_kwargs={"use_safetensors": True},
             )
+        except AssistantError:
+            raise
         except Exception as error:  # what damaged files raise in four libraries has no common type
             detail = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise ModelUnavailable(
-                f"The reranker {self._name!r} cannot be loaded from {folder} ({detail}). Fetch its files again, or "
-                "leave ASSISTANT_RERANKER empty: the search works without one.",
-                pt=f"O reordenador {self._name!r} não pode ser carregado de {folder}. Obtenha os arquivos de novo ou "
-                "deixe ASSISTANT_RERANKER vazia: a busca funciona sem ele.",
+                f"The reranker {self._name!r} cannot be loaded ({detail}). Fetch its files again, or leave "
+                "ASSISTANT_RERANKER empty: the search works without one.",
+                pt=f"O reordenador {self._name!r} não pode ser carregado. Obtenha os arquivos de novo ou deixe "
+                "ASSISTANT_RERANKER vazia: a busca funciona sem ele.",
             ) from error
 
     def _failed(self, detail: str) -> GenerationError:

@@ -79,6 +79,9 @@ def download(location: str, refusal: Callable[[str, Reason], ModelUnavailable] =
 def _complete(checkpoint: Path) -> bool:
     index = checkpoint / "model.safetensors.index.json"
     if index.is_file():
-        names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        try:
+            names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        except (ValueError, KeyError, TypeError, AttributeError):  # cut short: it is fetched again
+            return False
         return all((checkpoint / name).is_file() for name in names)
     return (checkpoint / "config.json").is_file() and any(checkpoint.glob(WEIGHTS))

@@ -37,8 +37,8 @@ def ready_reranker(name: str, *, fetch: bool = True) -> Path:
 
     Raises `ModelUnavailable` naming what is wrong and the way out.
     """
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
+    folder = _folder(name)
+    if folder is None:
         if not _HUB_NAME.fullmatch(name):
             raise refused(name, Reason("não é uma pasta daqui nem um nome do hub", "it is no folder and no hub name"))
         folder = _from_hub(name, fetch=fetch)
@@ -61,6 +61,15 @@ def longest_input(folder: Path, most: int = 512) -> int:
     return min(most, places - 2) if isinstance(places, int) and places > 2 else most
 
 
+def _folder(name: str) -> Path | None:
+    """The folder of that name; None where there is none."""
+    try:
+        folder = Path(name).expanduser()
+        return folder if folder.is_dir() else None
+    except (OSError, RuntimeError):  # a name too long for a file system, the home of nobody
+        return None
+
+
 def _from_hub(name: str, *, fetch: bool) -> Path:
     there = hub.cached(name)
     if there is not None:
@@ -76,15 +85,15 @@ def _from_hub(name: str, *, fetch: bool) -> Path:
 
 def _check(name: str, folder: Path) -> None:
     config = _config(name, folder)
-    kinds = config.get("architectures") or [""]
-    if not str(kinds[0]).endswith(_HEAD):
-        kind = str(kinds[0]) or "?"
+    kinds = config.get("architectures")
+    kind = str(kinds[0]) if isinstance(kinds, list) and kinds else "?"
+    if not kind.endswith(_HEAD):
         raise refused(
             name,
             Reason(f"é um {kind}, não um modelo que pontua pares", f"it is a {kind}, no model that scores pairs"),
         )
     labels = config.get("id2label")
-    count = len(labels) if isinstance(labels, Mapping) else int(config.get("num_labels") or _UNNAMED)
+    count = len(labels) if isinstance(labels, Mapping) else config.get("num_labels", _UNNAMED)
     if count != 1:
         raise refused(name, Reason(f"dá {count} notas por par, e não uma", f"it gives {count} scores a pair, not one"))
     if _needs_code(folder):
@@ -123,6 +132,8 @@ def _needs_code(folder: Path) -> bool:
         return False
     except (OSError, ValueError):
         return True  # nobody knows what it asks for
+    if not isinstance(modules, list) or not all(isinstance(module, dict) for module in modules):
+        return True
     return not all(str(module.get("type", "")).startswith(_MODULES) for module in modules)
 
 

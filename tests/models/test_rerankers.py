@@ -51,6 +51,9 @@ def test_a_whole_folder_is_taken(tmp_path):
         (CONFIG | {"id2label": {"0": "a", "1": "b", "2": "c"}}, (), "gives 3 scores", "dá 3 notas"),
         ({"architectures": ["XLMRobertaForSequenceClassification"]}, (), "gives 2 scores", "dá 2 notas"),
         (CONFIG | {"architectures": ["BertModel"]}, (), "is a BertModel", "é um BertModel"),
+        (CONFIG | {"architectures": 7}, (), "is a ?", "é um ?"),
+        (CONFIG | {"id2label": None, "num_labels": "x"}, (), "gives x scores", "dá x notas"),
+        ("[1, 2]", (), "cannot be read", "não pode ser lido"),
     ],
 )
 def test_what_is_wrong_with_a_folder_is_named(tmp_path, config, files, en, pt):
@@ -58,7 +61,9 @@ def test_what_is_wrong_with_a_folder_is_named(tmp_path, config, files, en, pt):
     assert en in told[0] and pt in told[1]
 
 
-@pytest.mark.parametrize("modules", ['[{"type": "meu_modulo.Camada"}]', "[quebrado", '[{"path": ""}]'])
+@pytest.mark.parametrize(
+    "modules", ['[{"type": "meu_modulo.Camada"}]', "[quebrado", '[{"path": ""}]', "[1]", '{"a": 1}']
+)
 def test_parts_of_somebody_elses_code_are_refused(tmp_path, modules):
     folder = folder_of(tmp_path / "m")
     (folder / "modules.json").write_text(modules, "utf-8")
@@ -67,7 +72,9 @@ def test_parts_of_somebody_elses_code_are_refused(tmp_path, modules):
     assert ready_reranker(str(folder))
 
 
-@pytest.mark.parametrize("name", ["/nao/ha/esta/pasta", "../fora", "um nome qualquer", "a/b/c"])
+@pytest.mark.parametrize(
+    "name", ["/nao/ha/esta/pasta", "../fora", "um nome qualquer", "a/b/c", "~ninguem/m", "x" * 5000]
+)
 def test_what_is_no_folder_and_no_hub_name_is_said(name):
     assert "no folder and no hub name" in refusal(name)[0]
 
