@@ -106,7 +106,9 @@ class Assistant:
     @cached_property
     def retriever(self) -> Retriever:
         """Search over the corpora."""
-        return Retriever(self.store, self.embedder, self.corpora.max_age_days, reranking=self.reranking)
+        retriever = Retriever(self.store, self.embedder, self.corpora.max_age_days)
+        retriever.rerank_with(self.reranking)
+        return retriever
 
     @cached_property
     def reranking(self) -> Reranking | None:

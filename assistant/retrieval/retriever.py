@@ -82,13 +82,16 @@ class Retriever:
         embedder: Embedder,
         max_age_days: Callable[[str], int] = lambda corpus: 0,
         today: Callable[[], date] = date.today,
-        reranking: Reranking | None = None,
     ) -> None:
         self._store = store
+        self._reranking: Reranking | None = None
         self._shelf = Shelf(store)
         self._embedder = embedder
         self._max_age_days = max_age_days
         self._today = today
+
+    def rerank_with(self, reranking: Reranking | None) -> None:
+        """Let this put the first candidates in its order from now on; None: the search's own order."""
         self._reranking = reranking
 
     def retrieve(

@@ -63,8 +63,9 @@ def store(tmp_path_factory):
 
 
 def retriever(store, reranker=None):
-    reranking = Reranking(reranker) if reranker else None
-    return Retriever(store, WordEmbedder(), today=lambda: date(2026, 6, 1), reranking=reranking)
+    made = Retriever(store, WordEmbedder(), today=lambda: date(2026, 6, 1))
+    made.rerank_with(Reranking(reranker) if reranker else None)
+    return made
 
 
 def test_the_first_candidates_come_in_the_order_of_the_scores_and_say_them(store):
@@ -129,6 +130,7 @@ def test_a_fault_at_the_start_is_not_told_again_at_the_first_question(store, cap
     reranking = Reranking(Wanting("ontem", ModelUnavailable("no such model.")))
     with caplog.at_level(logging.WARNING):
         reranking.warm_up()
-        asked = Retriever(store, WordEmbedder(), reranking=reranking)
+        asked = retriever(store)
+        asked.rerank_with(reranking)
         assert asked.retrieve(QUESTION, k=3) == retriever(store).retrieve(QUESTION, k=3)
     assert len(caplog.records) == 1
