@@ -127,14 +127,13 @@ def _route(assistant: Any, options: argparse.Namespace) -> None:
 
 
 def _retrieve(assistant: Any, options: argparse.Namespace) -> None:
-    from assistant.services.records import passage_record
+    from assistant.services.records import found_record
 
     assistant.index()
     _check_corpora(assistant, options.corpus)
     for text in questions(options):
         passages = assistant.retriever.retrieve(text, corpora=options.corpus or None, k=options.k)
-        records = [passage_record(passage) for passage in passages]
-        answer(options, records, readable_passages)
+        answer(options, [found_record(passage) for passage in passages], readable_passages)
 
 
 def _ingest(assistant: Any, options: argparse.Namespace) -> None:

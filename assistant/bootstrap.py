@@ -15,7 +15,9 @@ from assistant.engines.base import Embedder, Engine
 from assistant.errors import AssistantError
 from assistant.models import catalog, provision, tokens
 from assistant.models.catalog import BaseModel, PromptFormat, Source
+from assistant.models.rerankers import longest_input, ready_reranker
 from assistant.retrieval import lexical
+from assistant.retrieval.reranking import Reranking
 from assistant.retrieval.retriever import Retriever
 from assistant.services.adapters import AdaptersService
 from assistant.services.chat import ChatOptions, ChatService
@@ -104,7 +106,19 @@ class Assistant:
     @cached_property
     def retriever(self) -> Retriever:
         """Search over the corpora."""
-        return Retriever(self.store, self.embedder, self.corpora.max_age_days)
+        retriever = Retriever(self.store, self.embedder, self.corpora.max_age_days)
+        retriever.rerank_with(self.reranking)
+        return retriever
+
+    @cached_property
+    def reranking(self) -> Reranking | None:
+        """What reorders passages, where the settings name a model for it; its weights are read when they are needed."""
+        if not self.settings.reranker:
+            return None
+        from assistant.engines.cross_encoder import CrossEncoderReranker
+
+        name, threads = self.settings.reranker, _threads(self.settings)
+        return Reranking(CrossEncoderReranker(name, lambda: ready_reranker(name), longest_input, threads))
 
     @cached_property
     def adapters(self) -> AdaptersService:
@@ -215,6 +229,9 @@ class Assistant:
         self._progress("fitting the router")
         self.routing.refit()
         self.embedder.embed_query("aquecimento")
+        if self.reranking:
+            self._progress(f"loading the reranker {self.settings.reranker}")
+            self.reranking.warm_up()
 
     def index(self) -> None:
         """Bring the index in step with the corpora; a fault of one corpus stops no other."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.errors import DataError, PasswordNeeded
-from assistant.terminal import answer, asked_passwords, password_in, say
+from assistant.terminal import answer, asked_passwords, password_in, reranked, say
 
 if TYPE_CHECKING:
     from assistant.services.corpus_report import Work
@@ -169,14 +169,12 @@ def _delete(assistant: Any, options: argparse.Namespace) -> None:
 
 
 def _search(assistant: Any, options: argparse.Namespace) -> None:
-    from assistant.services.records import passage_record
+    from assistant.services.records import found_record
 
     assistant.corpora.card(options.corpus)
     assistant.index()
     found = assistant.retriever.retrieve(" ".join(options.text), corpora=[options.corpus], k=options.k)
-    ranks = ("dense_rank", "lexical_rank", "fused")
-    records = [passage_record(p) | {name: getattr(p, name) for name in ranks} for p in found]
-    answer(options, records, _readable_found)
+    answer(options, [found_record(passage) for passage in found], _readable_found)
 
 
 def _export(assistant: Any, options: argparse.Namespace) -> None:
@@ -304,7 +302,7 @@ def _readable_corpus(record: dict[str, Any]) -> str:
 def _readable_found(rows: list[dict[str, Any]]) -> str:
     return "\n\n".join(
         f"{r['document']} ({r['as_of'] or 'no date'}) cosine {r['score']:.3f}, by meaning {r['dense_rank'] or '-'}, "
-        f"by words {r['lexical_rank'] or '-'}, together {r['fused']:.3f}\n{r['text']}"
+        f"by words {r['lexical_rank'] or '-'}, together {r['fused']:.3f}{reranked(r)}\n{r['text']}"
         for r in rows
     )
 

@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     context_size: int = Field(4096, ge=512, le=131072, description="Tokens for prompt and answer, each slot.")
     max_question_chars: int = Field(20_000, ge=100, le=1_000_000, description="Longest accepted question.")
     passages: int = Field(3, ge=1, le=12, description="Passages shown to the model for one question.")
+    reranker: str = Field(
+        "", description="Cross-encoder that reorders what the search finds: folder or hub name; empty: none."
+    )
     host: str = Field("127.0.0.1", description="Address the chat is served on; loopback by default.")
     port: int = Field(7860, ge=1, le=65535, description="Port the chat is served on.")
     language: Literal["pt", "en"] = Field("pt", description="Language of the interface at first visit.")

@@ -97,7 +97,14 @@ def readable_route(record: dict[str, Any]) -> str:
 
 def readable_passages(rows: Iterable[dict[str, Any]]) -> str:
     """Passages with where they are from, their date and score."""
-    return "\n\n".join(f"{r['corpus']}/{r['document']} ({_dated(r)}) {r['score']:.3f}\n{r['text']}" for r in rows)
+    return "\n\n".join(
+        f"{r['corpus']}/{r['document']} ({_dated(r)}) {r['score']:.3f}{reranked(r)}\n{r['text']}" for r in rows
+    )
+
+
+def reranked(record: dict[str, Any]) -> str:
+    """What the cross-encoder gave a passage, on a scale of its own; "" where none read it."""
+    return "" if record["reranked"] is None else f", reranked {record['reranked']:.3f}"
 
 
 def _dated(record: dict[str, Any]) -> str:

@@ -75,7 +75,9 @@ class Passage:
     `score` is the cosine of question and chunk (higher is closer, -1 to 1). `as_of` is the date the
     document speaks of, ISO 8601 with reduced precision ("2023", "2023-02", "2023-02-14"), so that
     strings compare as dates. `page` counts from 1, None where the kind of document has no pages.
-    Ranks count from 1, None where that search did not find the chunk.
+    Ranks count from 1, None where that search did not find the chunk. `reranked` is what a cross-encoder gave question
+    and chunk, on its own scale; None where none read it. Where neighbours were joined to the chunk, `text` is theirs,
+    too, and `joined` holds the ids of all in reading order; else it is empty.
     """
 
     chunk_id: str
@@ -90,6 +92,13 @@ class Passage:
     dense_rank: int | None = None
     lexical_rank: int | None = None
     outdated: bool = False
+    reranked: float | None = None
+    joined: tuple[str, ...] = ()
+
+    @property
+    def chunk_ids(self) -> tuple[str, ...]:
+        """The chunks that the text is made of, in reading order."""
+        return self.joined or (self.chunk_id,)
 
 
 @dataclass(frozen=True, slots=True)

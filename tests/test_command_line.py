@@ -68,7 +68,11 @@ def test_retrieve_prints_dated_passages_of_the_corpus(indexed_home):
     done = run(indexed_home, "retrieve", "--corpus", "sistema-solar", "-k", "2", "--json", "luas de Saturno")
     rows = json.loads(done.stdout)
     assert len(rows) == 2
-    assert list(rows[0]) == ["corpus", "document", "page", "as_of", "outdated", "score", "text"]
+    places = ["corpus", "document", "page", "as_of", "outdated"]
+    assert list(rows[0]) == [
+        *places, "score", "text", "dense_rank", "lexical_rank", "fused", "reranked", "chunks"
+    ]  # fmt: skip
+    assert rows[0]["reranked"] is None and len(rows[0]["chunks"]) == 1
     assert {r["corpus"] for r in rows} == {"sistema-solar"}
     assert rows[0]["as_of"]
 

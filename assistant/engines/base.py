@@ -169,6 +169,22 @@ class Embedder(Protocol):
         ...
 
 
+class Reranker(Protocol):
+    """A question and texts to scores of how well each text answers it: one model reads both together."""
+
+    @property
+    def name(self) -> str:
+        """What the settings call it."""
+        ...
+
+    def scores(self, question: str, texts: Sequence[str]) -> list[float]:
+        """One score for each text, in order; higher is closer, comparable within one model only.
+
+        Raises `ModelUnavailable` where it cannot be loaded and `GenerationError` where it fails at work.
+        """
+        ...
+
+
 def complete(engine: Engine, request: GenerationRequest, cancel: threading.Event | None = None) -> tuple[str, Finished]:
     """The whole completion of a request and how it ended, for callers that do not stream."""
     pieces: list[str] = []

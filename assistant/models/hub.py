@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,8 +50,16 @@ def cached(location: str) -> Path | None:
     return path if _complete(path) else None
 
 
-def download(location: str) -> Path:
-    """Fetch `location` into the hub's own cache; raises `ModelUnavailable`, or `OSError` of a full disk."""
+def unavailable(location: str, reason: Reason) -> ModelUnavailable:
+    """The error of a base model that cannot be had, with the way out."""
+    return ModelUnavailable(
+        f"The base model {location} cannot be had: {reason.en}. {WAY_OUT}",
+        pt=f"O modelo base {location} não está disponível: {reason.pt}. {WAY_OUT_PT}",
+    )
+
+
+def download(location: str, refusal: Callable[[str, Reason], ModelUnavailable] = unavailable) -> Path:
+    """Fetch `location` into the hub's own cache; raises what `refusal` makes of it, or `OSError` of a full disk."""
     import httpx2
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
@@ -58,26 +67,21 @@ def download(location: str) -> Path:
     try:
         return Path(snapshot_download(location, allow_patterns=list(FILES)))
     except GatedRepoError as error:
-        raise unavailable(location, _GATED) from error
+        raise refusal(location, _GATED) from error
     except RepositoryNotFoundError as error:
-        raise unavailable(location, _UNKNOWN) from error
+        raise refusal(location, _UNKNOWN) from error
     except (HfHubHTTPError, httpx2.HTTPError, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EACCES}:
             raise
-        raise unavailable(location, _NO_NETWORK) from error
-
-
-def unavailable(location: str, reason: Reason) -> ModelUnavailable:
-    """The error of a hub model that cannot be had, with the way out."""
-    return ModelUnavailable(
-        f"The base model {location} cannot be had: {reason.en}. {WAY_OUT}",
-        pt=f"O modelo base {location} não está disponível: {reason.pt}. {WAY_OUT_PT}",
-    )
+        raise refusal(location, _NO_NETWORK) from error
 
 
 def _complete(checkpoint: Path) -> bool:
     index = checkpoint / "model.safetensors.index.json"
     if index.is_file():
-        names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        try:
+            names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        except (ValueError, KeyError, TypeError, AttributeError):  # cut short: it is fetched again
+            return False
         return all((checkpoint / name).is_file() for name in names)
     return (checkpoint / "config.json").is_file() and any(checkpoint.glob(WEIGHTS))

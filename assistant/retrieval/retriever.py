@@ -15,9 +15,11 @@ from math import exp, log
 from assistant.engines.base import Embedder
 from assistant.retrieval import lexical
 from assistant.retrieval.freshness import is_outdated
+from assistant.retrieval.joining import REACH, Joined, join
 from assistant.retrieval.law import paths_in
 from assistant.retrieval.law_names import reference
 from assistant.retrieval.question_dates import Moment, moment_of, undated
+from assistant.retrieval.reranking import Reranking
 from assistant.retrieval.versions import Shelf, Versions, held, is_later, of_the_time, stands_for
 from assistant.stores.passages import PassageStore
 from assistant.stores.rows import StoredChunk
@@ -82,10 +84,15 @@ class Retriever:
         today: Callable[[], date] = date.today,
     ) -> None:
         self._store = store
+        self._reranking: Reranking | None = None
         self._shelf = Shelf(store)
         self._embedder = embedder
         self._max_age_days = max_age_days
         self._today = today
+
+    def rerank_with(self, reranking: Reranking | None) -> None:
+        """Let this put the first candidates in its order from now on; None: the search's own order."""
+        self._reranking = reranking
 
     def retrieve(
         self,
@@ -104,21 +111,25 @@ class Retriever:
         if not text.strip() or k < 1:
             return ()
         query = _Query(text, self._embedder.embed_query(text), corpora, self.moment(question, history))
+        scores: dict[str, float] = {}
         for size in (max(CANDIDATES, 3 * k), _WIDER * max(CANDIDATES, 3 * k)):
             found = self._search(query, size)
             cited = self._cite(query, found)
-            order = sorted(found, key=lambda c: -found[c].fused)
-            chunks = self._store.get(order)
-            chosen = self._in_force(query, [chunks[c] for c in order if c in chunks], k)
-            if len(chosen) >= k or cited or len(order) < size:
+            chunks = self._store.get(list(found))
+            candidates = [chunks[c] for c in sorted(found, key=lambda c: -found[c].fused) if c in chunks]
+            if self._reranking and not cited:  # the article that a question cites comes first in any case
+                candidates = self._reranking.order(text, candidates, scores)
+            chosen = self._joined(query, candidates, k)
+            if len(chosen) >= k or cited or len(found) < size:
                 break
-        unknown = [chunk.chunk_id for chunk, _ in chosen if chunk.chunk_id not in found]
+        unknown = [one.found.chunk_id for one, _ in chosen if one.found.chunk_id not in found]
         cosines = self._store.cosines(query.vector, unknown) if unknown else {}
         ranks = {c: replace(_NOWHERE, cosine=cosines[c]) for c in unknown} | found
         scored, best = [], 1.0
-        for chunk, lead in chosen:
+        for one, lead in chosen:
             best = min(best, found[lead].fused)  # what comes later for its date counts no more than what is before it
-            scored.append(self._passage(chunk, replace(ranks[chunk.chunk_id], fused=best)))
+            passage = self._passage(one.found, replace(ranks[one.found.chunk_id], fused=best))
+            scored.append(replace(one.shown(passage), reranked=scores.get(one.found.chunk_id)))
         return tuple(scored)
 
     def moment(self, question: str, history: Sequence[Turn] = ()) -> Moment | None:
@@ -128,12 +139,26 @@ class Retriever:
 
     def earlier(self, passage: Passage, others: Sequence[Passage] = ()) -> tuple[Passage, ...]:
         """Older versions of a passage, newest first, from the whole index and among `others`."""
-        chunks = self._store.get([passage.chunk_id, *(p.chunk_id for p in others)])
-        chunk = chunks.pop(passage.chunk_id, None)
-        if chunk is None:
-            return ()
-        older = Versions(self._shelf, list(chunks.values())).earlier(chunk)
-        return tuple(self._passage(c, _NOWHERE) for c in older)
+        chunks = self._store.get([*passage.chunk_ids, *(p.chunk_id for p in others)])
+        own = [chunks.pop(c) for c in passage.chunk_ids if c in chunks]
+        versions = Versions(self._shelf, list(chunks.values()))
+        older = {c.chunk_id: c for chunk in own for c in versions.earlier(chunk)}
+        newest_first = sorted(older.values(), key=lambda c: c.as_of or "", reverse=True)
+        return tuple(self._passage(c, _NOWHERE) for c in newest_first)
+
+    def _joined(self, query: _Query, chunks: Sequence[StoredChunk], k: int) -> list[tuple[Joined, str]]:
+        """The first k passages: chunks in force with what belongs to them, and the id that each stands for."""
+        wanted = k
+        while True:
+            chosen = self._in_force(query, chunks, wanted)
+            passages = join([chunk for chunk, _ in chosen], self._near)
+            if len(passages) >= k or len(chosen) < wanted:
+                leads = {chunk.chunk_id: lead for chunk, lead in chosen}
+                return [(one, leads[one.found.chunk_id]) for one in passages[:k]]
+            wanted += k - len(passages)
+
+    def _near(self, chunk: StoredChunk) -> Sequence[StoredChunk]:
+        return self._store.neighbours(chunk.chunk_id, REACH)
 
     def _in_force(self, query: _Query, chunks: Sequence[StoredChunk], k: int) -> list[tuple[StoredChunk, str]]:
         """The first k chunks as they were in force, and the id of the found chunk that each stands for.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from assistant.errors import AssistantError
 from assistant.models.catalog import BaseModel, Source
 from assistant.models.provision import verify_gguf
+from assistant.models.rerankers import ready_reranker
 from assistant.retrieval.kinds import LIBREOFFICE, TESSERACT
 from assistant.retrieval.reading import ocr
 from assistant.services.adapters import AdaptersService
@@ -26,6 +27,7 @@ _DISK = Localized("disco", "disk")
 _BASE = Localized("modelo base", "base model")
 _INDEX = Localized("índice", "index")
 _PORT = Localized("porta", "port")
+_RERANKER = Localized("reordenador", "reranker")
 _SCANS = Localized("leitura de digitalizações", "reading of scans")
 _OLD = Localized("leitura de DOC, ODT e RTF", "reading of DOC, ODT and RTF")
 
@@ -65,6 +67,7 @@ class Doctor:
             (Localized("adaptadores", "adapters"), self._adapter_checks),
             (Localized("corpora", "corpora"), self._corpus_checks),
             (_INDEX, self._index),
+            (_RERANKER, self._reranker),
             (_SCANS, self._programs),
             (_PORT, self._port),
         )
@@ -146,6 +149,10 @@ class Doctor:
         yield Check(_INDEX, sound, detail, NO_TEXT if sound else _same("python -m assistant ingest --rebuild"))
         if sound:
             self._store.check()
+
+    def _reranker(self) -> Iterator[Check]:
+        if name := self._settings.reranker:
+            yield Check(_RERANKER, True, _same(f"{name}: {ready_reranker(name, fetch=False)}"))
 
     def _programs(self) -> Iterator[Check]:
         # no fault where they are missing: only these kinds of documents need them

@@ -85,6 +85,20 @@ def passage_record(passage: Passage) -> dict[str, Any]:
     }
 
 
+def found_record(passage: Passage) -> dict[str, Any]:
+    """The same with every score and the chunks that its text is made of, in reading order.
+
+    `reranked` is on the scale of the cross-encoder; it is null where none read the chunk.
+    """
+    return passage_record(passage) | {
+        "dense_rank": passage.dense_rank,
+        "lexical_rank": passage.lexical_rank,
+        "fused": passage.fused,
+        "reranked": passage.reranked,
+        "chunks": list(passage.chunk_ids),
+    }
+
+
 def report_record(name: str, report: DataReport, shown: Sequence[PreviewItem]) -> dict[str, Any]:
     """The fields of `dataset`; severities are error, warning and info, lines the first of `count`."""
     findings = [

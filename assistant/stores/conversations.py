@@ -176,7 +176,7 @@ def _read(raw: Mapping[str, Any]) -> Exchange:
 
 
 def _answer(raw: Mapping[str, Any]) -> Answer:
-    sources = (Source(**{**s, "passage": Passage(**s["passage"])}) for s in raw["sources"])
+    sources = (Source(**{**s, "passage": _passage(s["passage"])}) for s in raw["sources"])
     return Answer(
         question=raw["question"],
         text=raw["text"],
@@ -190,3 +190,7 @@ def _answer(raw: Mapping[str, Any]) -> Answer:
         stopped=raw["stopped"],
         brief=raw.get("brief", ""),
     )
+
+
+def _passage(raw: Mapping[str, Any]) -> Passage:
+    return Passage(**{**raw, "joined": tuple(raw.get("joined", ()))})  # JSON has no tuples

@@ -113,6 +113,13 @@ class Ledger:
         with self.reading() as c:
             return [StoredChunk(*row) for row in c.execute(query, (corpus, document))]
 
+    def around(self, chunk_id: str, radius: int) -> list[StoredChunk]:
+        """A chunk and those up to `radius` places before and behind it in its document, in reading order."""
+        query = f"""SELECT {_COLUMNS} FROM {_JOINED} JOIN chunks m ON m.document = c.document
+            WHERE m.id = ?1 AND c.position BETWEEN m.position - ?2 AND m.position + ?2 ORDER BY c.position"""  # noqa: S608
+        with self.reading() as c:
+            return [StoredChunk(*row) for row in c.execute(query, (chunk_id, radius))]
+
     def vectors(self, chunk_ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Unit vectors by chunk id."""
         return {row[0]: np.frombuffer(row[1], np.float32) for row in self._by_ids("c.id, c.embedding", chunk_ids)}

@@ -263,11 +263,7 @@ class PassageStore:
 
     def neighbours(self, chunk_id: str, radius: int = 1) -> list[StoredChunk]:
         """The chunks around one, itself included, in reading order; empty where it is gone."""
-        chunk = self.get([chunk_id]).get(chunk_id)
-        if chunk is None:
-            return []
-        around = self._ledger.chunks_of(chunk.corpus, chunk.document)
-        return [c for c in around if abs(c.position - chunk.position) <= radius]
+        return self._ledger.around(chunk_id, radius)
 
     def documents(self, corpus: str | None = None) -> list[DocumentRecord]:
         """Indexed and refused documents in the order of their names."""

@@ -11,11 +11,12 @@ from assistant.stores.conversations import ConversationStore, Exchange, title_of
 from assistant.types import Answer, Entity, Outcome, Passage, Route, RouteOrigin, Source, Timings, Usage
 
 ROUTE = Route("a", "0001", 0.9, 0.5, False, {"a": 0.9}, "porque sim", RouteOrigin.LEARNED)
+PASSAGE = Passage("c#0", "c", "d.md", "Esta é.", 0.8, 2, "2024-05", reranked=0.25, joined=("c#0", "c#1"))
 FULL = Exchange(
     "Qual?",
     Answer(
         "Qual?", "Esta [1].", Outcome.GROUNDED, ROUTE,
-        (Source(1, Passage("c#0", "c", "d.md", "Esta é.", 0.8, 2, "2024-05"), "Esta", 0, 4),),
+        (Source(1, PASSAGE, "Esta", 0, 4),),
         (Entity("LOCAL", "Qual", 0, 4),), Usage(10, 3), Timings(1.0, 2.0, 3.0, 4.0), 1, True,
     ),
 )  # fmt: skip
@@ -103,3 +104,16 @@ def test_a_damaged_file_is_told_with_its_remedy(tmp_path: Path) -> None:
 )
 def test_the_title_is_the_first_question_on_one_line(question: str, title: str) -> None:
     assert title_of((Exchange(question), Exchange("outra"))) == title
+
+
+def test_an_exchange_of_before_there_were_joined_passages_is_read(store: ConversationStore, tmp_path: Path) -> None:
+    saved = store.save("ana", None, (FULL,))
+    with sqlite3.connect(tmp_path / "deep" / "conversations.sqlite") as db:
+        db.execute(
+            "UPDATE exchanges SET payload = json_remove(payload, '$.answer.sources[0].passage.joined',"
+            " '$.answer.sources[0].passage.reranked')"
+        )
+    db.close()
+    (read,) = store.load("ana", saved)
+    assert read.answer is not None
+    assert (read.answer.sources[0].passage.joined, read.answer.sources[0].passage.reranked) == ((), None)
