@@ -17,6 +17,7 @@ from assistant.models import catalog, provision, tokens
 from assistant.models.catalog import BaseModel, PromptFormat, Source
 from assistant.retrieval import lexical
 from assistant.retrieval.retriever import Retriever
+from assistant.services.abstention import AbstentionService
 from assistant.services.adapters import AdaptersService
 from assistant.services.chat import ChatOptions, ChatService
 from assistant.services.commands import environment
@@ -104,7 +105,12 @@ class Assistant:
     @cached_property
     def retriever(self) -> Retriever:
         """Search over the corpora."""
-        return Retriever(self.store, self.embedder, self.corpora.max_age_days)
+        return Retriever(self.store, self.embedder, self.corpora.max_age_days, threshold=self.abstention.threshold)
+
+    @cached_property
+    def abstention(self) -> AbstentionService:
+        """When which corpus answers."""
+        return AbstentionService(self.corpora, self.embedder.name, lambda: self.retriever, self.settings.passages)
 
     @cached_property
     def adapters(self) -> AdaptersService:
