@@ -6,9 +6,11 @@ Knows counts, the curve and the rule by which a threshold is chosen. Refuses to 
 from __future__ import annotations
 
 import random
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 
 from assistant.errors import DataError
 
@@ -16,6 +18,8 @@ LEAST_ANSWERED = 0.8  # aim: share of the answerable questions that are answered
 MOST_FALSE = 0.1  # aim: share of the unanswerable questions that get through all the same
 LEAST_QUESTIONS = 20  # of each sort: ten in each half; below, an interval says nothing
 _Z = 1.959964  # 95 %
+SPLITS = 100
+_ANSWERABLE, _OWN, _DRAWN = (True, False), (False, False), (False, True)  # sorts: answerable, drawn
 _DIGITS = 4  # of a threshold: what is kept is what was measured
 
 
@@ -30,9 +34,9 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """`count` questions of `of`."""
+    """`count` questions of `of`; a mean over splits counts fractions of questions."""
 
-    count: int
+    count: float
     of: int
 
     @property
@@ -70,47 +74,66 @@ class Point:
         """Whether the second aim holds."""
         return self.false.value <= MOST_FALSE
 
+    @property
+    def good(self) -> bool:
+        """Whether both aims hold."""
+        return self.answers_enough and self.invents_little
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The threshold that one half of the questions chose, and what it does on both halves.
+    """The threshold that was chosen, and what choosing so does to questions that did not choose.
 
-    `default` is the held-out half at the threshold without calibration, `own` what gets through of its unanswerable
-    questions that are not drawn, `curve` the held-out half at every threshold.
+    `held_out` and `own` (what gets through of the unanswerable questions that are not drawn) are means over splits,
+    each measured on the half that did not choose. `default` is the threshold without calibration, `curve` every
+    threshold: both on all questions, since nothing was chosen there.
     """
 
-    chosen: Point
+    threshold: float
     held_out: Point
-    default: Point
     own: Share
+    default: Point
     curve: tuple[Point, ...]
 
     @property
-    def threshold(self) -> float:
-        """The one that was chosen."""
-        return self.chosen.threshold
+    def possible(self) -> bool:
+        """Whether some threshold holds both aims at all."""
+        return any(point.good for point in self.curve)
 
 
-def calibrate(questions: Sequence[Scored], default: float, seed: int = 0) -> Calibration:
-    """Choose on one half, report on the other; raises `DataError` for fewer than 20 questions of either sort."""
-    check_enough(sum(q.answerable for q in questions), sum(not q.answerable for q in questions))
-    ours, theirs = halves(questions, seed)
-    chosen = choose(curve(ours))
-    own = [q for q in theirs if not q.answerable and not q.drawn]
-    return Calibration(
-        chosen,
-        at(chosen.threshold, theirs),
-        at(default, theirs),
-        Share(sum(q.score >= chosen.threshold for q in own), len(own)),
-        curve(theirs),
-    )
+def calibrate(questions: Sequence[Scored], default: float) -> Calibration:
+    """Choose on one half and measure on the other, for each of 100 seeded splits; the median of the choices is kept.
+
+    One split of fifty questions decides by chance: of two halves of one file, one may choose 0.2 and the other 0.5.
+    Raises `DataError` for fewer than 20 questions of either sort.
+    """
+    answerable = sum(question.answerable for question in questions)
+    if min(answerable, len(questions) - answerable) < LEAST_QUESTIONS:
+        raise too_few(answerable, len(questions) - answerable)
+    chosen: list[float] = []
+    held = [0] * len(questions)
+    passed = [0] * len(questions)
+    for seed in range(SPLITS):
+        ours, theirs = halves(questions, seed)
+        threshold = choose(curve([questions[number] for number in ours])).threshold
+        chosen.append(threshold)
+        for number in theirs:
+            held[number] += 1
+            passed[number] += questions[number].score >= threshold
+    kept = _rounded(median(chosen))
+    rates = [count / times if times else 0.0 for count, times in zip(passed, held, strict=True)]
+
+    def share(*sorts: tuple[bool, bool]) -> Share:
+        of = [rate for q, rate in zip(questions, rates, strict=True) if (q.answerable, q.drawn) in sorts]
+        return Share(sum(of), len(of))
+
+    held_out = Point(kept, share(_ANSWERABLE), share(_OWN, _DRAWN))
+    return Calibration(kept, held_out, share(_OWN), at(default, questions), curve(questions))
 
 
-def check_enough(answerable: int, unanswerable: int) -> None:
-    """Raise `DataError` where there are too few questions to say anything."""
-    if min(answerable, unanswerable) >= LEAST_QUESTIONS:
-        return
-    raise DataError(
+def too_few(answerable: int, unanswerable: int) -> DataError:
+    """The error of so few questions that nothing can be said."""
+    return DataError(
         f"There are {answerable} questions that the documents answer and {unanswerable} that they do not; at least "
         f"{LEAST_QUESTIONS} of each are needed, half of them to choose and half to check. Write more.",
         pt=f"Há {answerable} perguntas que os documentos respondem e {unanswerable} que não; são precisas pelo menos "
@@ -118,41 +141,56 @@ def check_enough(answerable: int, unanswerable: int) -> None:
     )
 
 
-def halves(questions: Sequence[Scored], seed: int) -> tuple[list[Scored], list[Scored]]:
-    """Two halves of each sort of question, shuffled by `seed`; an odd one goes to the second half."""
+def halves(questions: Sequence[Scored], seed: int) -> tuple[list[int], list[int]]:
+    """The places of the questions in two halves of each sort, shuffled by `seed`; the halves take turns at odd ones."""
     chooser = random.Random(seed)  # noqa: S311  # no secret: a reproducible choice
-    first: list[Scored] = []
-    second: list[Scored] = []
-    for sort in ((True, False), (False, False), (False, True)):
-        same = [q for q in questions if (q.answerable, q.drawn) == sort]
+    first: list[int] = []
+    second: list[int] = []
+    for sort in (_ANSWERABLE, _OWN, _DRAWN):
+        same = [number for number, q in enumerate(questions) if (q.answerable, q.drawn) == sort]
         chooser.shuffle(same)
-        first += same[: len(same) // 2]
-        second += same[len(same) // 2 :]
+        cut = (len(same) + seed % 2) // 2
+        first += same[:cut]
+        second += same[cut:]
     return first, second
 
 
 def at(threshold: float, questions: Iterable[Scored]) -> Point:
     """What a threshold does to these questions."""
-    counts = {True: [0, 0], False: [0, 0]}
-    for question in questions:
-        counts[question.answerable][0] += question.score >= threshold
-        counts[question.answerable][1] += 1
-    return Point(threshold, Share(*counts[True]), Share(*counts[False]))
+    return _points([threshold], questions)[0]
 
 
 def curve(questions: Sequence[Scored]) -> tuple[Point, ...]:
     """A point for every threshold that decides otherwise than its neighbours, from 0 to 1."""
     scores = sorted({question.score for question in questions})
-    middles = {float(f"{(low + high) / 2:.{_DIGITS}g}") for low, high in pairwise(scores)}
-    return tuple(at(threshold, questions) for threshold in sorted({0.0, 1.0, *middles}))
+    middles = {_rounded((low + high) / 2) for low, high in pairwise(scores)}
+    return _points(sorted({0.0, 1.0, *middles}), questions)
 
 
 def choose(points: Sequence[Point]) -> Point:
-    """The point of the rule.
+    """The point of the rule, of a whole curve.
 
-    Of the thresholds that answer at least 80 % and let at most 10 % through, or where there is none, of those that
-    answer at least 80 %: the widest gap between both shares (Youden, 1950), then the least false answers.
+    The middle of the thresholds at which both aims hold: as far from keeping silent as from inventing. Where they hold
+    at none, of those that answer at least 80 % the one that lets the fewest through, then the one that answers most.
     """
     enough = [point for point in points if point.answers_enough]
-    both = [point for point in enough if point.invents_little]
-    return max(both or enough, key=lambda p: (p.answered.value - p.false.value, -p.false.value, p.threshold))
+    both = [point for point in enough if point.good]
+    if not both:
+        return min(enough, key=lambda p: (p.false.value, -p.answered.value, -p.threshold))
+    middle = (both[0].threshold + both[-1].threshold) / 2
+    return min(both, key=lambda p: abs(p.threshold - middle))
+
+
+def _points(thresholds: Sequence[float], questions: Iterable[Scored]) -> tuple[Point, ...]:
+    scores: dict[bool, list[float]] = {True: [], False: []}
+    for question in questions:
+        insort(scores[question.answerable], question.score)
+
+    def reach(threshold: float, sort: bool) -> Share:
+        return Share(len(scores[sort]) - bisect_left(scores[sort], threshold), len(scores[sort]))
+
+    return tuple(Point(threshold, reach(threshold, True), reach(threshold, False)) for threshold in thresholds)
+
+
+def _rounded(threshold: float) -> float:
+    return float(f"{threshold:.{_DIGITS}g}")

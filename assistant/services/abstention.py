@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from assistant.errors import ConfigurationError, CorpusNotFound, DataError, InputRejected
 from assistant.retrieval import lexical
-from assistant.retrieval.abstention import LEAST_QUESTIONS, Scored, calibrate, check_enough
+from assistant.retrieval.abstention import LEAST_QUESTIONS, Scored, calibrate, too_few
 from assistant.retrieval.retriever import RELEVANCE_THRESHOLD
 from assistant.services.abstention_questions import (
     FILE,
@@ -48,8 +48,8 @@ class Retrieval(Protocol):
 class State:
     """Where a corpus stands: `threshold` holds now; `kept` is what corpus.toml says, None without a calibration.
 
-    `stale` says that it was found with another embedder, so that the default holds; `record` is None where figures and
-    curve are not there. `asked` counts the questions that are kept beside the corpus.
+    `stale` says that it was found with another embedder, so that the default holds; `record` is None then, and where
+    figures and curve are not there. `asked` counts the questions that are kept beside the corpus.
     """
 
     threshold: float
@@ -95,8 +95,9 @@ class AbstentionService:
             asked = sum(1 for line in (folder / FILE).read_text("utf-8", "replace").split("\n") if line.strip())
         if kept is None:
             return State(RELEVANCE_THRESHOLD, asked=asked)
-        record = read_record(folder, kept.threshold)
-        return State(self.threshold(corpus), kept, kept.embedder != self._embedder, record, asked)
+        stale = kept.embedder != self._embedder
+        record = None if stale else read_record(folder, kept.threshold)
+        return State(self.threshold(corpus), kept, stale, record, asked)
 
     def use_default(self, corpus: str) -> None:
         """Take a corpus's own threshold away; its questions stay for the next time."""
@@ -120,7 +121,8 @@ class AbstentionService:
                 f"{LEAST_QUESTIONS} parecidas que eles não respondem.",
             )
         answerable = sum(question.answerable for question in own)
-        check_enough(answerable, LEAST_QUESTIONS)  # before the search: what is drawn cannot help there
+        if answerable < LEAST_QUESTIONS:  # before the search: what is drawn cannot help there
+            raise too_few(answerable, len(own) - answerable)
         self._check_indexed(corpus)
         scored: list[Scored] = []
         for question in own:

@@ -58,32 +58,39 @@ def read_record(folder: Path, threshold: float) -> Record | None:
 
 
 def as_json(record: Record) -> dict[str, Any]:
-    """Points as [threshold, answered, of, let through, of]."""
+    """Points as [threshold, answered, of, let through, of]; counts are means over splits where they are held out."""
     found = record.calibration
     return {
         "answerable": record.answerable,
         "own": record.own,
         "drawn": record.drawn,
         "left_out": list(record.left_out),
-        **{name: _listed(getattr(found, name)) for name in ("chosen", "held_out", "default")},
-        "held_out_own": [found.own.count, found.own.of],
+        "threshold": found.threshold,
+        "held_out": _listed(found.held_out),
+        "held_out_own": [round(found.own.count, 3), found.own.of],
+        "default": _listed(found.default),
         "curve": [_listed(point) for point in found.curve],
     }
 
 
 def _listed(point: Point) -> list[float]:
-    return [point.threshold, point.answered.count, point.answered.of, point.false.count, point.false.of]
+    answered, false = point.answered, point.false
+    return [point.threshold, round(answered.count, 3), answered.of, round(false.count, 3), false.of]
 
 
 def _record(raw: Mapping[str, Any]) -> Record:
-    points = {name: _point(raw[name]) for name in ("chosen", "held_out", "default")}
     passed, of = raw["held_out_own"]
-    curve = tuple(_point(row) for row in raw["curve"])
-    found = Calibration(points["chosen"], points["held_out"], points["default"], Share(int(passed), int(of)), curve)
+    found = Calibration(
+        float(raw["threshold"]),
+        _point(raw["held_out"]),
+        Share(float(passed), int(of)),
+        _point(raw["default"]),
+        tuple(_point(row) for row in raw["curve"]),
+    )
     counts = [int(raw[name]) for name in ("answerable", "own", "drawn")]
     return Record(found, *counts, tuple(str(text) for text in raw["left_out"]))
 
 
 def _point(row: Any) -> Point:
     threshold, answered, of, false, of_false = row
-    return Point(float(threshold), Share(int(answered), int(of)), Share(int(false), int(of_false)))
+    return Point(float(threshold), Share(float(answered), int(of)), Share(float(false), int(of_false)))

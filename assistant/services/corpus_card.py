@@ -71,7 +71,8 @@ def _abstention(raw: Any, faults: list[Localized]) -> Abstention | None:
     words = [table.get(key) for key in ("date", "embedder")]
     number = isinstance(threshold, int | float) and not isinstance(threshold, bool) and 0 <= threshold <= 1
     count = isinstance(questions, int) and not isinstance(questions, bool) and questions >= 0
-    if not number or not count or not all(isinstance(word, str) for word in words):
+    dated = all(isinstance(word, str) for word in words) and freshness.parse(words[0]) == words[0]
+    if not number or not count or not dated:
         faults.append(
             Localized(
                 f"[abstention] é {raw!r}; precisa de threshold (0 a 1), questions (quantas), date e embedder. Calibre "
