@@ -87,8 +87,8 @@ def _record(raw: Mapping[str, Any]) -> Record:
         _point(raw["default"]),
         tuple(_point(row) for row in raw["curve"]),
     )
-    counts = [int(raw[name]) for name in ("answerable", "own", "drawn")]
-    return Record(found, *counts, tuple(str(text) for text in raw["left_out"]))
+    left_out = tuple(str(text) for text in raw["left_out"])
+    return Record(found, int(raw["answerable"]), int(raw["own"]), int(raw["drawn"]), left_out)
 
 
 def _point(row: Any) -> Point:

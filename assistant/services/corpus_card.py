@@ -66,13 +66,11 @@ def read_card(path: Path) -> CorpusCard:
 
 def _abstention(raw: Any, faults: list[Localized]) -> Abstention | None:
     """The table, every value checked: it may come from another machine."""
-    table = raw if isinstance(raw, dict) else {}
-    threshold, questions = table.get("threshold"), table.get("questions")
-    words = [table.get(key) for key in ("date", "embedder")]
-    number = isinstance(threshold, int | float) and not isinstance(threshold, bool) and 0 <= threshold <= 1
-    count = isinstance(questions, int) and not isinstance(questions, bool) and questions >= 0
-    dated = all(isinstance(word, str) for word in words) and freshness.parse(words[0]) == words[0]
-    if not number or not count or not dated:
+    table: dict[str, Any] = raw if isinstance(raw, dict) else {}
+    threshold, questions = (_number(table.get(key)) for key in ("threshold", "questions"))
+    date, embedder = (str(table.get(key, "")) for key in ("date", "embedder"))
+    known = 0 <= threshold <= 1 and questions >= 0 and questions.is_integer()
+    if not known or not embedder or freshness.parse(date) != date:
         faults.append(
             Localized(
                 f"[abstention] é {raw!r}; precisa de threshold (0 a 1), questions (quantas), date e embedder. Calibre "
@@ -82,7 +80,14 @@ def _abstention(raw: Any, faults: list[Localized]) -> Abstention | None:
             )
         )
         return None
-    return Abstention(float(threshold), questions, *words)
+    return Abstention(threshold, int(questions), date, embedder)
+
+
+def _number(value: object) -> float:
+    """A number of a file; -1 for what is none, or none that anybody would mean."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return -1.0
+    return float(value) if 0 <= value <= 1e9 else -1.0
 
 
 def dates_in(path: Path) -> dict[str, str]:

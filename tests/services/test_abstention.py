@@ -156,6 +156,8 @@ def test_a_record_of_another_threshold_or_broken_by_hand_is_not_shown(service, l
         'threshold = true\nquestions = 40\ndate = "2026-11-26"\nembedder = "y"',
         'threshold = 0.5\nquestions = -1\ndate = "2026-11-26"\nembedder = "y"',
         'threshold = 0.5\nquestions = 40\ndate = "in-hand"\nembedder = "y"',
+        'threshold = nan\nquestions = 40\ndate = "2026-11-26"\nembedder = "y"',
+        'threshold = 0.5\nquestions = inf\ndate = "2026-11-26"\nembedder = "y"',
     ],
 )
 def test_a_broken_table_is_a_fault_of_the_card_and_the_default_holds(service, library, table):

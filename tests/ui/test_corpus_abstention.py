@@ -54,7 +54,7 @@ def test_it_says_which_threshold_holds_and_what_it_does_on_questions_kept_apart(
         "As duas metas valem",
         "Com o limiar padrão, responderia a 96,0 %",
         "30 das perguntas sem resposta vieram de outros assuntos",
-        "passam 18,6 % (provavelmente entre 7 e 40 %; 21 perguntas)",
+        "passam 18,6 % (provavelmente entre 7 e 39 %; 21 perguntas)",
         "1 pergunta de outro assunto ficou de fora",
     ):
         assert words in shown
