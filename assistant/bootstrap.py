@@ -19,6 +19,7 @@ from assistant.models.rerankers import longest_input, ready_reranker
 from assistant.retrieval import lexical
 from assistant.retrieval.reranking import Reranking
 from assistant.retrieval.retriever import Retriever
+from assistant.services.abstention import AbstentionService
 from assistant.services.adapters import AdaptersService
 from assistant.services.chat import ChatOptions, ChatService
 from assistant.services.commands import environment
@@ -106,7 +107,7 @@ class Assistant:
     @cached_property
     def retriever(self) -> Retriever:
         """Search over the corpora."""
-        retriever = Retriever(self.store, self.embedder, self.corpora.max_age_days)
+        retriever = Retriever(self.store, self.embedder, self.corpora.max_age_days, threshold=self.abstention.threshold)
         retriever.rerank_with(self.reranking)
         return retriever
 
@@ -119,6 +120,11 @@ class Assistant:
 
         name, threads = self.settings.reranker, _threads(self.settings)
         return Reranking(CrossEncoderReranker(name, lambda: ready_reranker(name), longest_input, threads))
+
+    @cached_property
+    def abstention(self) -> AbstentionService:
+        """When which corpus answers."""
+        return AbstentionService(self.corpora, self.embedder.name, lambda: self.retriever, self.settings.passages)
 
     @cached_property
     def adapters(self) -> AdaptersService:

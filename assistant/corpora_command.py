@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assistant import calibrate_command
 from assistant.errors import DataError, PasswordNeeded
 from assistant.terminal import answer, asked_passwords, password_in, reranked, say
 
@@ -60,6 +61,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     remove.add_argument("document", help="its file name")
     delete = action("delete", _delete, "remove a corpus for good")
     delete.add_argument("--confirm", default="", metavar="NAME", help="its name once more: this cannot be undone")
+    calibrate = action("calibrate", calibrate_command.run, "find on questions from when on the corpus answers")
+    calibrate_command.add_arguments(calibrate)
     search = action("search", _search, "search one corpus; every score is shown")
     search.add_argument("text", nargs="+", help="words or a question")
     search.add_argument("-k", type=int, default=5, help="number of passages")
@@ -96,6 +99,7 @@ def _show(assistant: Any, options: argparse.Namespace) -> None:
     record = _corpus_record(corpus) | {
         "description": corpus.card.description.pt,
         "max_age_days": corpus.card.max_age_days,
+        "abstention": calibrate_command.state_record(assistant.abstention.state(options.corpus)),
         "adapters": grounded,
         "documents_list": documents,
     }
@@ -292,6 +296,7 @@ def _readable_corpus(record: dict[str, Any]) -> str:
         record["description"],
         f"{record['documents']} documents, {record['passages']} passages, {span}; old after {record['max_age_days']} "
         f"days; quoted by {', '.join(record['adapters']) or 'no adapter by name'}",
+        f"answers from a relevance of {record['abstention']['threshold']:g} ({record['abstention']['holds']})",
     ]
     for d in record["documents_list"]:
         note = f" ({'; '.join(d['notes'])})" if d["notes"] else ""

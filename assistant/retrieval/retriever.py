@@ -41,6 +41,7 @@ NEAR_DUPLICATE = 0.9  # Jaccard of the words of two chunks
 # multilingual-e5-small lie between 0.84 and 0.93 there, so the constants hold for that embedder alone.
 # Answerable kept / unanswerable stopped, 20-fold cross-validated: 97.1 / 82.5 % at 0.2, 96.1 / 87.5 % at 0.35,
 # 92.2 / 90.0 % at 0.5; by cosine alone 86.3 / 85.0 %, by coverage alone 81.4 / 85.0 %.
+# The threshold of corpora without one of their own (`retrieval.abstention` chooses those).
 RELEVANCE_THRESHOLD = 0.35
 _POINTING = """
 ele ela eles elas dele dela deles delas nele nela isso isto disso nisso esse essa esses essas desse dessa
@@ -82,6 +83,7 @@ class Retriever:
         embedder: Embedder,
         max_age_days: Callable[[str], int] = lambda corpus: 0,
         today: Callable[[], date] = date.today,
+        threshold: Callable[[str], float] = lambda corpus: RELEVANCE_THRESHOLD,
     ) -> None:
         self._store = store
         self._reranking: Reranking | None = None
@@ -89,6 +91,7 @@ class Retriever:
         self._embedder = embedder
         self._max_age_days = max_age_days
         self._today = today
+        self._threshold = threshold
 
     def rerank_with(self, reranking: Reranking | None) -> None:
         """Let this put the first candidates in its order from now on; None: the search's own order."""
@@ -219,15 +222,12 @@ class Retriever:
         asked = {text} if self.moment(question, history) is None else {text, undated(text)}
         return _logistic(cosine, max(self._coverage(words, passages) for words in asked))
 
-    def is_relevant(
-        self,
-        question: str,
-        passages: Sequence[Passage],
-        history: Sequence[Turn] = (),
-        threshold: float = RELEVANCE_THRESHOLD,
-    ) -> bool:
-        """False where no passage is close enough to answer from."""
-        return self.relevance(question, passages, history) >= threshold
+    def is_relevant(self, question: str, passages: Sequence[Passage], history: Sequence[Turn] = ()) -> bool:
+        """False where no corpus has passages close enough to answer from, by its own threshold."""
+        return any(
+            self.relevance(question, [p for p in passages if p.corpus == corpus], history) >= self._threshold(corpus)
+            for corpus in dict.fromkeys(p.corpus for p in passages)
+        )
 
     def _coverage(self, text: str, passages: Sequence[Passage]) -> float:
         """The share of the question's words, by rarity, that the best covering passage holds (0 to 1)."""

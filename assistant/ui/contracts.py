@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from assistant.services.abstention import AbstentionService
 from assistant.services.adapters import AdapterDetail, AdapterInfo
 from assistant.services.additions import DataFile
 from assistant.services.corpora import Corpus
@@ -312,6 +313,11 @@ class Assistant(Protocol):
     @property
     def corpus_tools(self) -> CorpusTools:
         """What changes corpora and brings documents in."""
+        ...
+
+    @property
+    def abstention(self) -> AbstentionService:
+        """When which corpus answers."""
         ...
 
     @property

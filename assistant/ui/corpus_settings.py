@@ -1,4 +1,4 @@
-"""The settings of the open corpus: its words, who quotes from it, its name, the whole as a file, and its end.
+"""The settings of the open corpus: its words, who quotes from it, when it answers, its name, it as a file, its end.
 
 Knows its widgets. Refuses to check values: the service does, and every fault comes back at once.
 """
@@ -18,6 +18,7 @@ from assistant.services.grounding import Grounded
 from assistant.stores.manifests import Localized
 from assistant.ui import formats
 from assistant.ui.contracts import Assistant
+from assistant.ui.corpus_abstention import CorpusAbstention
 from assistant.ui.corpus_add import Painter, Updates
 from assistant.ui.looking import Looking
 from assistant.ui.markup import tag
@@ -35,6 +36,7 @@ class CorpusSettings:
         self._assistant = assistant
         self._words = words
         self._paint = paint
+        self._abstention = CorpusAbstention(assistant, words)
 
     def build(self) -> None:
         """Place the widgets."""
@@ -50,9 +52,11 @@ class CorpusSettings:
             self._adapters = words.label(gr.CheckboxGroup(elem_id="corpus-adapters"), label="corpus_adapters")
             self._save = words.label(gr.Button(variant="primary", elem_id="corpus-save"), value="corpus_save")
             self._note = gr.HTML(elem_id="corpus-settings-note", apply_default_css=False)
+            self._abstention.build()
             self._build_rest()
         self.outputs = [
             *self._texts, self._age, self._adapters, self._note, self._name, self._file, self._sure, self._typed,
+            *self._abstention.outputs,
         ]  # fmt: skip
 
     def _build_rest(self) -> None:
@@ -79,6 +83,7 @@ class CorpusSettings:
         self._rename.click(self.rename, [*seen, self._name], outputs, **quiet)
         self._export.click(self.export, seen, outputs, **quiet)
         self._delete.click(self.delete, [*seen, self._typed], outputs, **quiet)
+        self._abstention.wire(seen)
 
     def paint(self, looking: Looking, t: Texts, form: bool = False) -> Updates:
         """The fields only where `form` says so: somebody may be typing there."""
@@ -90,6 +95,7 @@ class CorpusSettings:
             self._typed: "",
             self._name: looking.corpus,
             self._sure: tag("p", t("corpus_delete_hint", name=looking.corpus), class_="quiet small"),
+            **self._abstention.paint(looking, t),
         }
         try:
             card = self._assistant.corpora.card(looking.corpus)

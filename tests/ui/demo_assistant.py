@@ -21,6 +21,7 @@ from assistant.errors import AdapterNotFound, GenerationError
 from assistant.models.style import Manner, Styles
 from assistant.models.tokens import token_counter
 from assistant.retrieval.retriever import Retriever
+from assistant.services.abstention import AbstentionService
 from assistant.services.adapters import AdapterInfo, AdaptersService, AdapterState
 from assistant.services.corpora import CorporaService
 from assistant.services.corpus_tools import CorpusTools
@@ -331,6 +332,10 @@ class DemoAssistant:
     @property
     def retriever(self) -> Retriever:
         return self.library.retriever
+
+    @property
+    def abstention(self) -> AbstentionService:
+        return self.library.abstention
 
     @cached_property
     def corpus_tools(self) -> CorpusTools:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from assistant.retrieval import lexical
 from assistant.retrieval.retriever import Retriever
+from assistant.services.abstention import AbstentionService
 from assistant.services.corpora import CorporaService
 from assistant.services.corpus_tools import CorpusTools, corpus_tools
 from assistant.services.grounding import Adapters
@@ -43,7 +44,12 @@ class DemoLibrary:
 
     @property
     def retriever(self) -> Retriever:
-        return Retriever(self.store, self.embedder, self.corpora.max_age_days)
+        threshold = self.abstention.threshold
+        return Retriever(self.store, self.embedder, self.corpora.max_age_days, threshold=threshold)
+
+    @property
+    def abstention(self) -> AbstentionService:
+        return AbstentionService(self.corpora, self.embedder.name, lambda: self.retriever)
 
     def tools(self, adapters: Callable[[], Adapters], network: Network | None = None) -> CorpusTools:
         return corpus_tools(self.corpora, self.store, adapters, self.folder / "var", network)
