@@ -63,7 +63,8 @@ FORM_NAMES = (
 
 def fold(text: str) -> str:
     """Lower case without accents or control characters, each digit as 0, single spaces."""
-    plain = unicodedata.normalize("NFKD", text.lower())
+    # twice: some signs decompose into capitals, some small letters decompose further
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).lower())
     kept = "".join(_folded(char) for char in plain)
     return _SPACE.sub(" ", kept).strip()
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from routing_material import LEGAL, REVIEW, CountingEmbedder
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -23,6 +23,7 @@ def test_folding_drops_accents_case_digits_and_control_characters() -> None:
 
 
 @given(st.text(max_size=400))
+@example("𝑨 vírgula ℡ e İ")
 def test_any_text_has_features_of_fixed_shape(text: str) -> None:
     values = form(text)
     assert values.shape == (len(FORM_NAMES),)
