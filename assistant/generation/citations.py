@@ -22,7 +22,8 @@ LONGEST_SENTENCE = 320  # characters of a sentence that is shown as an answer
 SUPPORTED = 0.9  # share of an answer's longer words that its sources must hold, by their first five letters
 
 _LONG_WORD = re.compile(r"[a-z]{4,}")
-_SENTENCE_END = re.compile(r"[.!?](?:\s+|$)|\n{2,}")
+# "Pelo art. 49 do CDC" is one sentence
+_SENTENCE_END = re.compile(r"(?<!\b[Aa]rt)(?<!\b[Aa]rts)(?<!\b[Ii]nc)(?<!\b[Nn])[.!?](?:\s+|$)|\n{2,}")
 _QUOTE = re.compile(r"«([^»]*)»\s*((?:\[\d+\]\s*)*)")
 _MARKER = re.compile(r"\s*\[(\d+)\]")
 _OPEN_MARKER = re.compile(r"(?:\[\d*)?")

@@ -44,3 +44,12 @@ def test_abstentions_inventions_and_small_talk_are_no_reason_to_extract(output):
 
 def test_a_question_without_longer_words_changes_nothing():
     assert clearer_sentence("e aí?", "«Aberto de terça a domingo» [1]", SOURCES) is None
+
+
+def test_a_sentence_does_not_end_behind_an_abbreviated_article():
+    text = "Pelo art. 49 do CDC, o consumidor pode desistir da compra em 7 dias. Não é preciso dar motivo."
+    sources = sources_of([Passage("c", "direito", "cdc.md", text, 0.9)])
+    answer = settled("«o consumidor pode desistir da compra em 7 dias» [1]\n7 dias [1].", sources, "Qual o prazo?")
+    assert answer.text.startswith("Pelo art. 49 do CDC, o consumidor pode desistir da compra em 7 dias [1]")
+    chosen = settled("«Não é preciso dar motivo» [1]\nNão [1].", sources, "O consumidor pode desistir da compra?")
+    assert chosen.text.startswith("Pelo art. 49 do CDC")
