@@ -16,12 +16,12 @@ from assistant.generation.citations import quoted_source
 from assistant.models.prompt_format import ABSTENTION
 from assistant.types import Source
 
-CLOSE = 0.85
-"""Share of the best fused score from which a passage is shown at the first attempt; chosen by hand on the
-questions that the shipped corpora answer: the right passage was above it in every case looked at."""
+CLOSE = 0.03
+"""Chance of being the right passage, as a share of the best one's, from which one is shown at the first attempt. Of 102
+questions on the shipped corpora 99 have the right one among three, 97 of them above it; 1.4 are shown on average."""
 
-SAME_MATTER = 0.8
-"""Share of the quoted passage's fused score from which a newer passage counts as about the same thing."""
+SAME_MATTER = 0.01
+"""The same share of the quoted passage's chance from which a newer passage counts as about the same thing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ answers, and when nothing is close enough to answer from. Refuses to know prompt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
-from math import exp, log
+from math import exp
 
 from assistant.engines.base import Embedder
-from assistant.retrieval import lexical
+from assistant.retrieval import fusion, lexical
 from assistant.retrieval.freshness import is_outdated
 from assistant.retrieval.joining import REACH, Joined, join
 from assistant.retrieval.law import paths_in
@@ -27,14 +27,6 @@ from assistant.types import Passage, Turn
 
 CANDIDATES = 24  # chunks taken from each search
 _WIDER = 4  # times as many, where versions of the same leave too few
-# Measured as recall@1 / recall@3 / nDCG@10 over whole paragraphs or chunks:
-#                        dense               BM25                equal RRF (k=60)    this fusion
-#   own questions (102)  87.3 / 97.1 / 94.0  82.4 / 94.1 / 90.4  87.3 / 95.1 / 93.7  89.2 / 98.0 / 95.1
-#   FaQuAD, half (419)   72.8 / 89.5 / 85.8  86.2 / 95.7 / 93.2  80.7 / 95.9 / 91.5  88.1 / 97.9 / 94.7
-#   FaQuAD, rest (418)   75.4 / 91.4 / 87.2  86.4 / 95.2 / 92.9  81.3 / 95.2 / 91.2  87.8 / 97.1 / 94.3
-# The share was chosen on the first two, the third was kept apart. No constants of rank fusion, nor weights that
-# follow the question, were above the better single search on both sets: ranks do not say by how much one wins.
-LEXICAL_SHARE = 0.4
 NEAR_DUPLICATE = 0.9  # Jaccard of the words of two chunks
 # relevance = logistic(70 * (cosine - 0.889) + 5.5 * (coverage - 0.5)): a logistic regression on tests/data (102
 # answerable questions, 40 unanswerable ones, most of them close to a document), rounded. The best cosines of
@@ -116,10 +108,9 @@ class Retriever:
         query = _Query(text, self._embedder.embed_query(text), corpora, self.moment(question, history))
         scores: dict[str, float] = {}
         for size in (max(CANDIDATES, 3 * k), _WIDER * max(CANDIDATES, 3 * k)):
-            found = self._search(query, size)
-            cited = self._cite(query, found)
-            chunks = self._store.get(list(found))
-            candidates = [chunks[c] for c in sorted(found, key=lambda c: -found[c].fused) if c in chunks]
+            found, chunks = self._search(query, size)
+            cited = self._cite(query, found, chunks)
+            candidates = [chunks[c] for c in sorted(found, key=lambda c: -found[c].fused)]
             if self._reranking and not cited:  # the article that a question cites comes first in any case
                 candidates = self._reranking.order(text, candidates, scores)
             chosen = self._joined(query, candidates, k)
@@ -184,8 +175,8 @@ class Retriever:
                 break
         return [*chosen, *later][:k]
 
-    def _cite(self, query: _Query, found: dict[str, _Found]) -> bool:
-        """Put the article that a question cites before all other chunks of `found`; False where none is cited."""
+    def _cite(self, query: _Query, found: dict[str, _Found], chunks: dict[str, StoredChunk]) -> bool:
+        """Put the article that a question cites before all others that were found; False where none is cited."""
         cited = reference(query.text)
         if cited is None:
             return False
@@ -199,18 +190,21 @@ class Retriever:
             known = found.get(row.chunk_id, replace(_NOWHERE, cosine=cosines[row.chunk_id]))
             there = cited.path in paths_in(row.heading, row.text)
             found[row.chunk_id] = replace(known, fused=0.5 + 0.4 * there + 0.1 * held(query.text, row.text))
+            chunks[row.chunk_id] = row
         return True
 
-    def _search(self, query: _Query, k: int) -> dict[str, _Found]:
-        vector, text, corpora = query.vector, query.text, query.corpora
-        dense = self._store.search_dense(vector, corpora, k)
-        words = self._store.search_lexical(lexical.question_terms(text), corpora, k)
+    def _search(self, query: _Query, k: int) -> tuple[dict[str, _Found], dict[str, StoredChunk]]:
+        """What the two searches find, each its k best: ranks and scores of the chunks, and the chunks."""
+        terms = lexical.question_terms(query.text)
+        dense = self._store.search_dense(query.vector, query.corpora, k)
+        words = self._store.search_lexical(terms, query.corpora, k)
         by_meaning = {hit.chunk_id: rank for rank, hit in enumerate(dense, 1)}
         by_words = {hit.chunk_id: rank for rank, hit in enumerate(words, 1)}
         # chunks that only the words found get their cosine, too: from the stored embeddings
-        cosines = self._store.cosines(vector, list(by_meaning | by_words))
-        fused = fuse(cosines, {hit.chunk_id: hit.score for hit in words})
-        return {c: _Found(by_meaning.get(c), by_words.get(c), fused[c], cosines[c]) for c in cosines}
+        cosines = self._store.cosines(query.vector, list(by_meaning | by_words))
+        chunks = self._store.get(list(cosines))
+        fused = fusion.fuse(chunks, cosines, fusion.rarities(terms, *self._store.frequencies(terms)))
+        return {c: _Found(by_meaning.get(c), by_words.get(c), fused[c], cosines[c]) for c in fused}, chunks
 
     def relevance(self, question: str, passages: Sequence[Passage], history: Sequence[Turn] = ()) -> float:
         """How likely (0 to 1) some passage speaks of what is asked; 0 where there are none."""
@@ -232,13 +226,9 @@ class Retriever:
     def _coverage(self, text: str, passages: Sequence[Passage]) -> float:
         """The share of the question's words, by rarity, that the best covering passage holds (0 to 1)."""
         terms = lexical.question_terms(text)
-        counts, total = self._store.frequencies(terms)
-        rarity = {t: log((total + 1) / (counts.get(t, 0) + 0.5)) for t in terms}
-        whole = sum(rarity.values())
-        if whole <= 0:
-            return 0.0
+        rarity = fusion.rarities(terms, *self._store.frequencies(terms))
         held = [set(lexical.terms(f"{p.document} {p.heading} {p.text}")) for p in passages]
-        return max(sum(v for t, v in rarity.items() if t in words) for words in held) / whole
+        return max(fusion.coverage(words, rarity) for words in held)
 
     def _passage(self, chunk: StoredChunk, found: _Found) -> Passage:
         return Passage(
@@ -255,21 +245,6 @@ class Retriever:
             lexical_rank=found.lexical,
             outdated=is_outdated(chunk.as_of, self._today(), self._max_age_days(chunk.corpus)),
         )
-
-
-def fuse(cosines: Mapping[str, float], bm25: Mapping[str, float]) -> dict[str, float]:
-    """One figure (0 to 1) for each chunk of `cosines`, which covers what both searches found.
-
-    A convex combination: (1 - LEXICAL_SHARE) * cosine scaled between the lowest and the highest one
-    + LEXICAL_SHARE * BM25 scaled by the highest one (Bruch, Gai and Ingber, 2023, "An Analysis of
-    Fusion Functions for Hybrid Retrieval").
-    """
-    low, high = min(cosines.values(), default=0.0), max(cosines.values(), default=0.0)
-    width, most = (high - low) or 1.0, max(bm25.values(), default=0.0) or 1.0
-    return {
-        chunk_id: (1 - LEXICAL_SHARE) * (cosine - low) / width + LEXICAL_SHARE * bm25.get(chunk_id, 0.0) / most
-        for chunk_id, cosine in cosines.items()
-    }
 
 
 def standalone(question: str, history: Sequence[Turn]) -> str:

@@ -198,9 +198,10 @@ class _Overlap:
     def nearest(self, item: _Question, count: int) -> list[str]:
         asked = _words(item.question)
         answer = item.answer.lower()
+        # sets come in another order in each process: only an exact sum gives the same examples, so that a job goes on
         scored = sorted(
             (
-                (-sum(self._idf.get(word, 0.0) for word in asked & words), context)
+                (-math.fsum(self._idf.get(word, 0.0) for word in asked & words), context)
                 for words, context in zip(self._words, self._contexts, strict=True)
                 if context != item.context and answer not in context.lower()
             ),

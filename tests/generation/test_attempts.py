@@ -10,10 +10,10 @@ def source(marker, text, fused, as_of, corpus="astro"):
     return Source(marker, Passage(f"c{marker}", corpus, f"{marker}.md", text, 0.9, as_of=as_of, fused=fused))
 
 
-OLD = source(1, "Em 2023, Júpiter liderava com 92 luas conhecidas.", 1.0, "2023-02")
-NEW = source(2, "Em 2025, Saturno lidera com 274 luas confirmadas.", 0.95, "2025-03-11")
-MIDDLE = source(3, "Em 2024, Saturno liderava com 146 luas conhecidas.", 0.9, "2024-01")
-FAR = source(4, "Mercúrio e Vênus não têm nenhuma lua.", 0.4, "2026-01")
+OLD = source(1, "Em 2023, Júpiter liderava com 92 luas conhecidas.", 0.6, "2023-02")
+NEW = source(2, "Em 2025, Saturno lidera com 274 luas confirmadas.", 0.3, "2025-03-11")
+MIDDLE = source(3, "Em 2024, Saturno liderava com 146 luas conhecidas.", 0.09, "2024-01")
+FAR = source(4, "Mercúrio e Vênus não têm nenhuma lua.", 0.005, "2026-01")
 ALL = (OLD, NEW, MIDDLE, FAR)
 FROM_OLD = "«Júpiter liderava com 92 luas» [1]\n"
 
@@ -41,7 +41,7 @@ def test_a_settled_attempt_keeps_its_older_quote():
 
 
 def test_a_newer_document_about_something_else_or_of_another_corpus_is_no_rival():
-    other = source(5, "Texto novo.", 1.0, "2026-01", corpus="direito")
+    other = source(5, "Texto novo.", 0.6, "2026-01", corpus="direito")
     assert judge(FROM_OLD, Attempt((OLD,)), (OLD, FAR, other)) is Verdict.GOOD
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from assistant.retrieval import lexical
-from assistant.retrieval.retriever import Retriever, fuse, standalone
+from assistant.retrieval.retriever import Retriever, standalone
 from assistant.services.corpora import CorporaService
 from assistant.stores.passages import PassageStore
 from assistant.types import Turn
@@ -98,13 +98,6 @@ def test_no_question_breaks_the_search(retriever, question):
 def test_an_empty_question_finds_nothing(retriever, question):
     assert retriever.retrieve(question) == ()
     assert retriever.relevance(question, ()) == 0.0
-
-
-def test_fusion_weighs_both_searches():
-    fused = fuse({"both": 0.9, "meaning": 0.9, "words": 0.8, "neither": 0.8}, {"both": 7.0, "words": 7.0})
-    assert fused == {"both": 1.0, "meaning": 0.6, "words": 0.4, "neither": 0.0}
-    assert fuse({"only": 0.9}, {}) == {"only": 0.0}
-    assert fuse({}, {}) == {}
 
 
 def test_hybrid_is_no_worse_than_either_search_alone(retriever, store, embedder):
