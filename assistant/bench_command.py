@@ -28,6 +28,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "--retrieval", type=Path, action="append", help="own labelled JSON lines or SQuAD JSON; may be repeated"
     )
     command.add_argument(
+        "--documents",
+        type=Path,
+        metavar="FOLDER",
+        help="of --retrieval JSON lines the documents, instead of the corpora",
+    )
+    command.add_argument(
         "--answers", type=Path, action="append", help="SQuAD JSON, Pira CSV or own JSON lines; may be repeated"
     )
     command.add_argument("--titles", nargs="+", default=[], help="of --answers only the questions of these titles")
@@ -56,7 +62,7 @@ def run(assistant: Any, options: argparse.Namespace) -> None:
             assistant.routing, assistant.retriever, texts[:200], assistant.settings.passages
         )
     if options.retrieval:
-        figures["retrieval"] = {path.name: _retrieval(assistant, path) for path in options.retrieval}
+        figures["retrieval"] = {path.name: _retrieval(assistant, path, options.documents) for path in options.retrieval}
     if options.answers:
         figures["answers"] = {path.name: _answers(assistant, path, options) for path in options.answers}
     if options.unanswerable:
@@ -73,26 +79,31 @@ def run(assistant: Any, options: argparse.Namespace) -> None:
     answer(options, figures, lambda r: json.dumps(r, ensure_ascii=False, indent=1))
 
 
-def _retrieval(assistant: Any, path: Path) -> dict[str, Any]:
-    """Figures on the indexed corpora, or, for a SQuAD file, on a corpus of its paragraphs in a temporary home."""
-    from assistant.services.retrieval_bench import own_questions, paragraph_corpus, search_quality
+def _retrieval(assistant: Any, path: Path, documents: Path | None) -> dict[str, Any]:
+    """Figures on the indexed corpora, or on a corpus of its own: of a SQuAD file's paragraphs or of `documents`."""
+    from assistant.services.bench_corpora import document_corpus
+    from assistant.services.retrieval_bench import own_questions, search_quality, squad_corpus
 
-    if path.suffix == ".jsonl":
+    own = path.suffix == ".jsonl"
+    if own and documents is None:
         return search_quality(assistant.store, assistant.embedder, assistant.retriever, own_questions(path))
     with tempfile.TemporaryDirectory() as folder:
-        labelled = paragraph_corpus(path, Path(folder) / "corpora" / "paragraphs")
+        corpus = Path(folder) / "corpora" / "measured"
+        labelled = own_questions(path) if own else squad_corpus(path, corpus)
+        if own and documents is not None:
+            document_corpus(documents, corpus)
         with _at(Path(folder)) as trial:
             return search_quality(trial.store, trial.embedder, trial.retriever, labelled)
 
 
 def _answers(assistant: Any, path: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Figures of the answers to a file's questions, found in its own paragraphs in a temporary home."""
-    from assistant.services.answer_bench import answer_quality, asked_of, paragraphs
+    from assistant.services.answer_bench import answer_corpus, answer_quality, asked_of
     from assistant.services.evaluation import progress_lines
 
     with tempfile.TemporaryDirectory() as folder:
         rows = asked_of(path, options.titles)
-        paragraphs(rows, Path(folder) / "corpora" / "paragraphs")
+        answer_corpus(rows, Path(folder) / "corpora" / "measured")
         with _at(Path(folder)) as trial:
             chat = assistant.chat.over(trial.retriever)
             return answer_quality(chat, rows, options.by, options.limit, progress_lines(say))

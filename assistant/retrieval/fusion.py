@@ -45,6 +45,13 @@ def coverage(held: frozenset[str] | set[str], rarity: Mapping[str, float]) -> fl
     return sum(value for term, value in rarity.items() if term in held) / whole if whole > 0 else 0.0
 
 
+def shares(chunk: StoredChunk, rarity: Mapping[str, float]) -> tuple[float, float, float]:
+    """The shares (0 to 1) of a question's words that a chunk, its best sentence and its heading hold."""
+    words = _terms_of(f"{chunk.document} {chunk.heading}", chunk.text)
+    sentence = max((coverage(held, rarity) for held in words.sentences), default=0.0)
+    return coverage(words.heading.union(*words.sentences), rarity), sentence, coverage(words.heading, rarity)
+
+
 def fuse(
     chunks: Mapping[str, StoredChunk], cosines: Mapping[str, float], rarity: Mapping[str, float]
 ) -> dict[str, float]:
@@ -52,21 +59,14 @@ def fuse(
 
     `cosines` between question and chunk for each of them; `rarity` of the question's terms, see `rarities`.
     """
-    sums = {name: _CLOSENESS * cosines[name] + _lexical(_words(chunk), rarity) for name, chunk in chunks.items()}
+    sums = {}
+    for name, chunk in chunks.items():
+        whole, sentence, heading = shares(chunk, rarity)
+        sums[name] = _CLOSENESS * cosines[name] + _WHOLE * whole + _SENTENCE * sentence + _HEADING * heading
     most = max(sums.values(), default=0.0)
     odds = {name: exp(value - most) for name, value in sums.items()}
-    whole = sum(odds.values())
-    return {name: value / whole for name, value in odds.items()}
-
-
-def _lexical(words: _Words, rarity: Mapping[str, float]) -> float:
-    whole = coverage(words.heading.union(*words.sentences), rarity)
-    sentence = max((coverage(held, rarity) for held in words.sentences), default=0.0)
-    return _WHOLE * whole + _SENTENCE * sentence + _HEADING * coverage(words.heading, rarity)
-
-
-def _words(chunk: StoredChunk) -> _Words:
-    return _terms_of(f"{chunk.document} {chunk.heading}", chunk.text)
+    total = sum(odds.values())
+    return {name: value / total for name, value in odds.items()}
 
 
 @lru_cache(maxsize=2048)  # the texts of a chat come back; a text of 700 characters takes about 10 KB here

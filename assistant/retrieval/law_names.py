@@ -13,6 +13,7 @@ from assistant.retrieval.lexical import fold
 
 TRANSITORY = "ato das disposicoes constitucionais transitorias"
 _LONGEST = 60  # characters of a title that stands for the name
+_BEGINNING_CHARS, _FIRST_LINES = 1_000, 8  # "Presidência da República", "Casa Civil" and others stand above a law's name
 # (folded) words of the title -> how lawyers write it; the first that occurs
 _SHORT = (
     ("disposicoes constitucionais transitorias", "ADCT"),
@@ -147,7 +148,8 @@ def article_label(number: str, suffix: str = "") -> str:
 
 def law_name(title: str, text: str = "") -> str:
     """The name to cite a norm by, from its title, else from the first lines of its text. It holds no date."""
-    opening = (line for line in text[:600].splitlines()[:5] if _OPENING.match(fold(line)))
+    lines = [line for line in text[:_BEGINNING_CHARS].splitlines() if line.strip()][:_FIRST_LINES]
+    opening = (line for line in lines if _OPENING.match(fold(line)))
     for words in (title, *opening):
         found = known_name(words)
         if found:

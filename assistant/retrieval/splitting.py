@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from langchain_text_splitters import MarkdownHeaderTextSplitter, RecursiveCharacterTextSplitter
 
 CHUNK_CHARS = 700
-VERSION = 2  # of the rules in this file; another number makes every document new to the index
+VERSION = 3  # of the rules in this file; another number makes every document new to the index
 _LEVELS = [("#" * level, f"h{level}") for level in range(1, 7)]
 _NAMELESS = re.compile(r"^[ \t]*#{1,6}[ \t]*$", re.MULTILINE)  # a heading without words
 _SEPARATORS = ["\n\n", "\n", ". ", "; ", ", ", " ", ""]

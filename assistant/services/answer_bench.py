@@ -22,10 +22,10 @@ from typing import Any
 
 from assistant.errors import DataError
 from assistant.generation.citations import find_quote, fold
+from assistant.services.bench_corpora import paragraph_corpus
 from assistant.services.chat import ChatService
 from assistant.services.heldout import spread
 from assistant.services.request import AskRequest
-from assistant.services.retrieval_bench import CARD
 from assistant.training import evaluate
 from assistant.training.formats import read_jsonl, squad_questions
 from assistant.types import Answer, Answered, Outcome
@@ -66,13 +66,9 @@ def asked_of(path: Path, titles: Sequence[str] = ()) -> list[Asked]:
     return rows_of
 
 
-def paragraphs(rows: Sequence[Asked], folder: Path) -> None:
+def answer_corpus(rows: Sequence[Asked], folder: Path) -> None:
     """Write each paragraph that is to be indexed as a document of the corpus `folder`."""
-    (folder / "documents").mkdir(parents=True)
-    (folder / "corpus.toml").write_text(CARD, "utf-8")
-    contexts = dict.fromkeys(row.context for row in rows if row.indexed)
-    for number, context in enumerate(contexts):
-        (folder / "documents" / f"{number:05d}.txt").write_text(context, "utf-8")
+    paragraph_corpus((row.context for row in rows if row.indexed), folder)
 
 
 def answer_quality(

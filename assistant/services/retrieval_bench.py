@@ -1,12 +1,13 @@
 """How well passages are found: the hybrid search against each of its parts, on labelled questions.
 
-Reads own records {"question", "document", "quote"} against the indexed corpora, and question sets in
-SQuAD's form, whose paragraphs become the documents of a corpus of their own. Figures: recall@5 and
+Reads own records {"question", "document", "quote"} or {"question", "document", "article"} against indexed corpora, and
+question sets in SQuAD's form, whose paragraphs become the documents of a corpus of their own. Figures: recall@5 and
 nDCG@10 with one relevant passage a question, 0 to 1. Refuses to know engines.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import log2
@@ -14,54 +15,69 @@ from pathlib import Path
 from typing import Any
 
 from assistant.engines.base import Embedder
+from assistant.errors import DataError
 from assistant.retrieval import lexical
 from assistant.retrieval.retriever import Retriever
+from assistant.services.bench_corpora import paragraph_corpus
 from assistant.stores.passages import PassageStore
 from assistant.stores.rows import StoredChunk
-from assistant.training.formats import read_jsonl, squad_questions
+from assistant.training.formats import numbered_jsonl, read_text, squad_questions
 from assistant.types import Passage
 
 DEPTH = 10  # passages looked at; a right one further down counts as not found
 RANK_CONSTANT = 60  # of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009), measured beside
-CARD = """title = { pt = "Parágrafos", en = "Paragraphs" }
-description = { pt = "Parágrafos de um conjunto de perguntas.", en = "Paragraphs of a question set." }
-"""
+_NUMBER = re.compile(r"\d[\d.]*º?(?:-[A-Z]+)?")
+_ARTICLE = re.compile(rf"\bart\. {_NUMBER.pattern}")
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A question and its right passage: of this document and, unless `quote` is empty, with these words."""
+    """A question and its right passage: of this document, with these words or of this article ("art. 49").
+
+    Both empty: any passage of the document. Where the article is given, the document's ending does not count.
+    """
 
     question: str
     document: str
     quote: str = ""
+    article: str = ""
 
     def holds(self, found: Passage | StoredChunk) -> bool:
         """Whether a passage is the right one."""
+        if self.article:
+            named = {number(article) for article in _ARTICLE.findall(found.heading)}
+            return Path(found.document).stem == Path(self.document).stem and number(self.article) in named
         return found.document == self.document and self.quote in " ".join(found.text.split())
 
 
+def number(article: str) -> str:
+    """The number of an article as every writer means it: "art. 1.046-A" and "1046-A" are "1046-A"."""
+    found = _NUMBER.search(article)
+    return found[0].replace(".", "").replace("º", "") if found else ""
+
+
 def own_questions(path: Path) -> list[Labelled]:
-    """Questions on indexed corpora; raises `DataError` naming the bad line."""
-    rows = read_jsonl(path, ("question", "document", "quote"))
-    return [Labelled(row["question"], row["document"], row["quote"]) for row in rows]
+    """Questions on indexed corpora, by quote or by article; raises `DataError` naming the bad line."""
+    labelled = []
+    for line, row in numbered_jsonl(read_text(path), str(path), ("question", "document")):
+        item = Labelled(row["question"], row["document"], row.get("quote", ""), row.get("article", ""))
+        if not item.quote and not number(item.article):
+            raise DataError(
+                f"{path}, line {line}: neither a quote nor the article of the right passage.",
+                pt=f"{path}, linha {line}: falta o trecho (quote) ou o artigo (article) da passagem certa.",
+            )
+        labelled.append(item)
+    return labelled
 
 
-def paragraph_corpus(path: Path, folder: Path) -> list[Labelled]:
+def squad_corpus(path: Path, folder: Path) -> list[Labelled]:
     """Write each paragraph of a SQuAD file as a document of the corpus `folder`; returns the questions.
 
     Raises `DataError` for a file that cannot be read.
     """
-    (folder / "documents").mkdir(parents=True)
-    (folder / "corpus.toml").write_text(CARD, "utf-8")
-    names: dict[str, str] = {}
-    questions = []
-    for _, context, question, _ in squad_questions(path):
-        if context not in names:
-            names[context] = f"{len(names):05d}.txt"
-            (folder / "documents" / names[context]).write_text(context, "utf-8")
-        questions.append(Labelled(question, names[context]))
-    return questions
+    rows = [(context, question) for _, context, question, _ in squad_questions(path)]
+    names = paragraph_corpus((context for context, _ in rows), folder)
+    return [Labelled(question, names[context]) for context, question in rows]
 
 
 def search_quality(

@@ -185,6 +185,21 @@ def test_a_norm_is_cited_by_its_usual_name_without_a_date(title, name):
     assert law_name(title) == name
 
 
+def test_a_law_whose_title_is_a_file_name_is_called_what_stands_below_the_letterhead():
+    text = """
+
+Presidência da República
+Casa Civil
+Subchefia para Assuntos Jurídicos
+
+LEI Nº 11.417, DE 19 DE DEZEMBRO DE 2006.
+
+Vigência
+Regulamenta o art. 103-A da Constituição Federal e altera a Lei nº 9.784, de 29 de janeiro de 1999.
+"""
+    assert law_name("11417", text) == "Lei 11.417/2006"
+
+
 def test_words_that_name_no_norm_name_none():
     assert known_name("Qual é o prazo?") == ""
 

@@ -6,7 +6,7 @@ import pytest
 
 from assistant.bootstrap import build
 from assistant.errors import DataError
-from assistant.services.answer_bench import Asked, answer_quality, asked_of, figures, paragraphs
+from assistant.services.answer_bench import Asked, answer_corpus, answer_quality, asked_of, figures
 from assistant.settings import Settings
 from assistant.types import Answer, Outcome, Passage, Route, RouteOrigin, Source
 
@@ -42,7 +42,7 @@ def question_set(tmp_path):
 def test_every_fifth_paragraph_is_kept_out_and_its_questions_have_no_answer(question_set, tmp_path):
     rows = asked_of(question_set)
     assert [bool(row.golds) for row in rows] == [True] * 4 + [False]
-    paragraphs(rows, tmp_path / "corpus")
+    answer_corpus(rows, tmp_path / "corpus")
     written = [path.read_text("utf-8") for path in sorted((tmp_path / "corpus" / "documents").iterdir())]
     assert written == list(FACTS)[:4]
 
@@ -98,7 +98,7 @@ def test_a_wrong_quote_an_abstention_and_a_false_answer_each_count_where_they_be
 
 def test_the_shipped_adapter_answers_from_the_paragraphs_and_from_nothing_else(question_set, real, tmp_path):
     rows = asked_of(question_set)
-    paragraphs(rows, tmp_path / "corpora" / "paragraphs")
+    answer_corpus(rows, tmp_path / "corpora" / "paragraphs")
     trial = build(Settings.load(home=tmp_path))
     trial.index()
     told = []
