@@ -58,14 +58,17 @@ class Change:
         """The same with the older passage under the marker that it has already."""
         return replace(self, older=replace(self.older, marker=source.marker))
 
-    def told(self, language: str = "pt") -> str:
-        """The sentence, both wordings word for word."""
+    def told(self, language: str = "pt", said: str = "") -> str:
+        """The sentence, both wordings word for word; of the newer one the date alone where `said` has it already."""
         old, new = (" ".join(text.split()).strip(" ;.") for text in (self.older.quote or "", self.wording))
         was, now = self.older.marker, self.newer.marker
+        again = fold(new)[0] in fold(said)[0]
         if language == "pt":
             until, since = brazilian_date(self.until), brazilian_date(self.since)
-            return f"Até {until} era «{old}» [{was}]; desde {since}, «{new}» [{now}]."
-        return f"Until {self.until} it was «{old}» [{was}]; since {self.since}, «{new}» [{now}]."
+            is_now = " é o que se lê acima" if again else f", «{new}»"
+            return f"Até {until} era «{old}» [{was}]; desde {since}{is_now} [{now}]."
+        is_now = " it is as above" if again else f", «{new}»"
+        return f"Until {self.until} it was «{old}» [{was}]; since {self.since}{is_now} [{now}]."
 
 
 def changed(source: Source, earlier: Sequence[Passage], marker: int) -> Change | None:

@@ -203,7 +203,7 @@ class ChatService:
         shown = () if checked.outcome is Outcome.UNGROUNDED else kept
         text = checked.text
         if checked.outcome is Outcome.GROUNDED and not run.cancel.is_set():
-            said = dated(self._retriever, shown, moment, run.request.language)
+            said = dated(self._retriever, shown, moment, run.request.language, text)
             shown = said.sources
             if said.words:
                 text = f"{text} {said.words}"

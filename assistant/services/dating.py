@@ -23,22 +23,30 @@ class Dated:
     sources: tuple[Source, ...]
 
 
-def dated(retrieval: Retrieval, sources: tuple[Source, ...], moment: Moment | None, language: str) -> Dated:
-    """What is to be said of the dates of an answer's sources; those with a quote are its cited ones."""
+def dated(
+    retrieval: Retrieval, sources: tuple[Source, ...], moment: Moment | None, language: str, said: str = ""
+) -> Dated:
+    """What is to be said of the dates of an answer's sources; those with a quote are its cited ones.
+
+    `said` is the answer: what it has already is not said again.
+    """
     cited = [source for source in sources if source.quote]
     if not cited:
         return Dated("", sources)
     if moment is not None:
         return Dated(" ".join(_then(source, moment, language) for source in cited), sources)
-    sentence, sources = _changes(retrieval, cited, sources, language)
+    sentence, sources = _changes(retrieval, cited, sources, (language, said))
     aged = [source for source in cited if source.passage.outdated]
     return Dated(" ".join(filter(None, [sentence, *(_old(source, language) for source in aged)])), sources)
 
 
 def _changes(
-    retrieval: Retrieval, cited: Sequence[Source], sources: tuple[Source, ...], language: str
+    retrieval: Retrieval, cited: Sequence[Source], sources: tuple[Source, ...], how: tuple[str, str]
 ) -> tuple[str, tuple[Source, ...]]:
-    """The change of the first cited source that has one; its older source is added, or marked where it is there."""
+    """The change of the first cited source that has one; its older source is added, or marked where it is there.
+
+    `how`: the language, and the answer that it is said behind.
+    """
     others = [source.passage for source in sources]
     for source in cited:
         change = changed(source, retrieval.earlier(source.passage, others), len(sources) + 1)
@@ -46,9 +54,9 @@ def _changes(
             continue
         there = next((s for s in sources if _same(s.passage, change.older.passage)), None)
         if there is None:
-            return change.told(language), (*sources, change.older)
+            return change.told(*how), (*sources, change.older)
         change = change.cited_as(there)
-        return change.told(language), tuple(change.older if s is there else s for s in sources)
+        return change.told(*how), tuple(change.older if s is there else s for s in sources)
     return "", sources
 
 

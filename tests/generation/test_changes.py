@@ -83,6 +83,8 @@ def test_notes_are_told_with_the_date_of_each():
     assert change.told().startswith("Até 02/2023 era «Em fevereiro de 2023, Júpiter é o planeta")
     assert "[3]; desde 11/03/2025, «Em março de 2025, Saturno" in change.told()
     assert change.told("en").startswith("Until 2023-02 it was «")
+    assert change.told(said=f"{NEW_MOONS} [1].").endswith("[3]; desde 11/03/2025 é o que se lê acima [1].")
+    assert change.told("en", f"{NEW_MOONS} [1].").endswith("[3]; since 2025-03-11 it is as above [1].")
 
 
 @pytest.mark.parametrize(

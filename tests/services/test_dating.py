@@ -47,7 +47,8 @@ def test_a_newer_fact_wins_and_the_answer_says_what_was_before(demo):
     answer, streamed = ask(demo, "Saturno passou a ter 274 luas confirmadas", MOST)
     assert answer.outcome is Outcome.GROUNDED
     assert "Até 02/2023 era «Em fevereiro de 2023, Júpiter é o planeta com mais luas" in answer.text
-    assert "desde 11/03/2025, «Em março de 2025, Saturno passou a ter 274 luas" in answer.text
+    assert "desde 11/03/2025" in answer.text
+    assert answer.text.count("Em março de 2025, Saturno passou a ter 274 luas") == 1  # said once, not twice
     assert streamed.strip().endswith(answer.text[-60:])
     quoted = [source for source in answer.sources if source.quote]
     assert {source.passage.document for source in quoted} == {"luas-2025.md", "luas-2023.md"}
