@@ -66,6 +66,11 @@ def clearer_sentence(question: str, output: str, sources: Sequence[Source]) -> S
     return best if best.share - _share(asked, quoted) >= CLEARER else None
 
 
+def as_quoted(sentence: Sentence) -> str:
+    """The sentence as an adapter would quote it: "«...» [2]"."""
+    return f"«{sentence.text.rstrip(' .;,')}» [{sentence.source.marker}]"
+
+
 def extracted(sentence: Sentence, sources: Sequence[Source]) -> Checked:
     """The answer that is a sentence of a source, word for word."""
     cited = replace(

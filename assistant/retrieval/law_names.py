@@ -13,7 +13,7 @@ from assistant.retrieval.lexical import fold
 
 TRANSITORY = "ato das disposicoes constitucionais transitorias"
 _LONGEST = 60  # characters of a title that stands for the name
-_BEGINNING_CHARS, _FIRST_LINES = 1_000, 8  # "Presidência da República", "Casa Civil" and others stand above a law's name
+_BEGINNING_CHARS, _FIRST_LINES = 1_000, 8  # "Presidência da República", "Casa Civil" and more stand above a law's name
 # (folded) words of the title -> how lawyers write it; the first that occurs
 _SHORT = (
     ("disposicoes constitucionais transitorias", "ADCT"),

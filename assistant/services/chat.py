@@ -17,11 +17,11 @@ from assistant.engines.base import Delta, Engine
 from assistant.errors import InputRejected
 from assistant.generation import extraction
 from assistant.generation.attempts import Attempt, Verdict, after, attempts, judge
-from assistant.generation.citations import QuoteGate, check
+from assistant.generation.citations import Checked, QuoteGate, check
 from assistant.generation.few_shot import on_one_line
 from assistant.generation.house import joined
 from assistant.generation.prompt import sources_of
-from assistant.generation.selection import Sentence, clearer_sentence, extracted
+from assistant.generation.selection import Sentence, as_quoted, clearer_sentence, extracted
 from assistant.generation.verification import keep_honest
 from assistant.models.catalog import PromptFormat
 from assistant.models.prompt_format import ABSTENTION
@@ -192,7 +192,7 @@ class ChatService:
             if not left:
                 break
         if tried.clearer is not None:
-            checked = extracted(tried.clearer, attempt.sources)
+            checked = self._worded(run, live, tried.clearer, attempt.sources)
             yield run.shown(checked.text)
         else:
             if rest := tried.gate.flush():
@@ -209,6 +209,15 @@ class ChatService:
                 text = f"{text} {said.words}"
                 yield run.shown(f" {said.words}")
         yield Answered(run.answer(text, checked.outcome, sources=shown, dropped=checked.dropped, brief=checked.brief))
+
+    def _worded(self, run: Run, live: Answerer | None, sentence: Sentence, sources: tuple[Source, ...]) -> Checked:
+        """The answer from a sentence that code chose: the model's wording of it where that passes the check."""
+        begun = f" {as_quoted(sentence)}\n"
+        words = self._completion.going_on(run, live, sources, begun)
+        checked = check(begun + words, sources, run.request.question) if words.strip() else None
+        if checked is None or checked.outcome is not Outcome.GROUNDED:
+            return extracted(sentence, sources)
+        return checked
 
     def _try(
         self, run: Run, live: Answerer | None, attempt: Attempt, sources: tuple[Source, ...], *, last: bool

@@ -19,6 +19,7 @@ from assistant.services.styles import styles_of
 from assistant.types import Source, Usage
 
 _BASE_TEMPLATE = "{documents}{history}Pergunta: {input}\nResposta:"
+_LEAST_TOKENS = 8  # of an answer
 _BASE_TOKENS = 96  # a pretrained base alone does not know when to end
 
 
@@ -37,6 +38,17 @@ class Completion:
         built = grounded_prompt(template, request.question, sources, history, self._room(run, live))
         yield from self._stream(run, built.text, live)
 
+    def going_on(self, run: Run, live: Answerer | None, sources: tuple[Source, ...], begun: str) -> str:
+        """The same question with the answer already begun: what the model writes behind it, whole.
+
+        Empty where this base takes chat messages, of which none can be left open.
+        """
+        if live is None or isinstance(live, FewShot):
+            return ""
+        request = run.request
+        built = grounded_prompt(live.card.template, request.question, sources, request.history, self._room(run, live))
+        return "".join(self._stream(run, built.text + begun, live, begun=begun))
+
     def plain(self, run: Run, live: Answerer, text: str, draft: int = 0) -> Generator[str, None, None]:
         """What an adapter makes of a text alone, without passages and history; a further `draft` is sampled."""
         topics = None if isinstance(live, FewShot) else topics_of(live.version)
@@ -52,18 +64,22 @@ class Completion:
         prompt = plain_prompt(live.card.template, text, self._room(run, live))
         return list(self._deltas(run, prompt, live, logprobs=True))
 
-    def _stream(self, run: Run, prompt: str, live: Answerer | None, draft: int = 0) -> Generator[str, None, None]:
-        for delta in self._deltas(run, prompt, live, draft):
+    def _stream(
+        self, run: Run, prompt: str, live: Answerer | None, draft: int = 0, begun: str = ""
+    ) -> Generator[str, None, None]:
+        for delta in self._deltas(run, prompt, live, draft, begun=begun):
             yield delta.text
 
     def _deltas(
-        self, run: Run, prompt: str, live: Answerer | None, draft: int = 0, *, logprobs: bool = False
+        self, run: Run, prompt: str, live: Answerer | None, draft: int = 0, *, begun: str = "", logprobs: bool = False
     ) -> Generator[Delta, None, None]:
         request, asked = run.request, self._asked(run, prompt, live)
+        # what has been begun takes from the room of the answer that it belongs to
+        left = max(_limit(run, live) - (self._engine.count_tokens(begun) if begun else 0), _LEAST_TOKENS)
         generation = GenerationRequest(
             prompt=asked,
             adapter=live.key if live else None,
-            max_tokens=_limit(run, live),
+            max_tokens=left,
             temperature=max(request.temperature, TEMPERATURE) if draft else request.temperature,
             seed=request.seed + draft,
             stop=_stop(asked, live),

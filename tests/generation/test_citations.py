@@ -21,7 +21,31 @@ def test_a_verbatim_quote_grounds_the_answer_and_keeps_its_offsets():
     assert checked.outcome is Outcome.GROUNDED
     assert checked.text == "Saturno, com 274 luas [1]."
     source = checked.sources[0]
-    assert source.quote == MOONS_2025[source.start : source.end] == "Saturno passou a ter 274 luas"
+    whole = "Em março de 2025, Saturno passou a ter 274 luas confirmadas"
+    assert source.quote == MOONS_2025[source.start : source.end] == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "quote", "cited"),
+    [
+        ("# Luas\n\n- Saturno tem 274 luas.\n- Marte tem duas.", "tem 274 luas", "Saturno tem 274 luas"),
+        (
+            "Abre às nove. Pelo art. 49 do CDC há sete dias. Fecha às seis.",
+            "há sete dias",
+            "Pelo art. 49 do CDC há sete dias",
+        ),
+        (
+            "Uma frase só, " + "muito longa " * 30 + "com sete dias de prazo.",
+            "sete dias de prazo",
+            "sete dias de prazo",
+        ),
+    ],
+)
+def test_a_quote_is_widened_to_its_sentence_unless_that_is_too_long(text, quote, cited):
+    source = check(f"«{quote}» [1]\nÉ o que dizem.", sources(text)).sources[0]
+    assert source.quote == text[source.start : source.end]
+    assert source.quote.endswith(cited)
+    assert ("# Luas" in source.quote) is False
 
 
 def test_case_accents_and_white_space_do_not_matter_but_words_do():

@@ -55,6 +55,32 @@ def test_a_quoted_answer_is_grounded_in_the_dated_document(demo):
     assert cited.passage.text[cited.start : cited.end] == cited.quote
 
 
+@pytest.mark.parametrize(
+    ("wording", "text"),
+    [
+        ("Saturno, com 274 luas confirmadas [1].", "Saturno, com 274 luas confirmadas [{m}]."),
+        ("Netuno, com 900 luas confirmadas [1].", "Em março de 2025, Saturno passou a ter 274 luas confirmadas"),
+        ("", "Em março de 2025, Saturno passou a ter 274 luas confirmadas"),
+    ],
+)
+def test_a_sentence_that_code_chose_is_worded_by_the_model_and_checked(demo, wording, text):
+    def script(request: GenerationRequest) -> str:
+        prompt = str(request.prompt)
+        if "Documentos:" not in prompt:
+            return str(request.adapter)
+        marker = prompt.split("] luas-2025.md")[0].rsplit("[", 1)[1]
+        begun = prompt.rpartition("Resposta:")[2]
+        if "274 luas" in begun:  # asked again behind the sentence
+            return wording.replace("[1]", f"[{marker}]")
+        beside = prompt.partition("luas-2025.md")[2].partition("): ")[2].split(". ")[1]
+        return f" «{beside}» [{marker}]\nNão sei [{marker}]."
+
+    answer = answer_of(chat(demo, script).ask(AskRequest(MOONS, adapter="grounded-chat", corpora=("sistema-solar",))))
+    cited = next(s for s in answer.sources if s.quote and "274 luas" in s.quote)
+    assert answer.outcome is Outcome.GROUNDED
+    assert answer.text.startswith(text.replace("{m}", str(cited.marker)))
+
+
 def test_an_invented_quote_never_reaches_the_visitor(demo):
     lie = " «Marte tem 300 luas confirmadas» [1]\nMarte, com 300 luas [1]."
     events = list(chat(demo, lambda request: lie).ask(AskRequest(MOONS)))
