@@ -38,6 +38,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--titles", nargs="+", default=[], help="of --answers only the questions of these titles")
     command.add_argument("--limit", type=int, default=0, metavar="N", help="at most N questions of each --answers")
+    command.add_argument(
+        "--calibrate", action="store_true", help="choose when not to answer on the questions that are not asked"
+    )
     command.add_argument("--by", default="grounded-chat", metavar="ADAPTER", help="the adapter that answers them")
     command.add_argument("--routes", type=Path, help='labelled {"text", "adapter"} JSON lines, for the router')
     command.add_argument("--adapter", default="restaurant-replies", help="adapter for the decode figures")
@@ -98,15 +101,20 @@ def _retrieval(assistant: Any, path: Path, documents: Path | None) -> dict[str, 
 
 def _answers(assistant: Any, path: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Figures of the answers to a file's questions, found in its own paragraphs in a temporary home."""
-    from assistant.services.answer_bench import answer_corpus, answer_quality, asked_of
+    from assistant.retrieval.retriever import Retriever
+    from assistant.services.answer_bench import answer_corpus, answer_quality, asked_of, asked_questions, calibrated
     from assistant.services.evaluation import progress_lines
 
     with tempfile.TemporaryDirectory() as folder:
         rows = asked_of(path, options.titles)
         answer_corpus(rows, Path(folder) / "corpora" / "measured")
         with _at(Path(folder)) as trial:
-            chat = assistant.chat.over(trial.retriever)
-            return answer_quality(chat, rows, options.by, options.limit, progress_lines(say))
+            asked, retriever, chosen = asked_questions(rows, options.limit), trial.retriever, {}
+            if options.calibrate:
+                threshold = calibrated(retriever, rows, asked, assistant.settings.passages)
+                retriever = Retriever(trial.store, trial.embedder, threshold=lambda corpus: threshold)
+                chosen = {"threshold": threshold}
+            return answer_quality(assistant.chat.over(retriever), asked, options.by, progress_lines(say)) | chosen
 
 
 @contextmanager

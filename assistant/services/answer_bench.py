@@ -15,6 +15,7 @@ from __future__ import annotations
 import csv
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from typing import Any
 
 from assistant.errors import DataError
 from assistant.generation.citations import find_quote, fold
+from assistant.retrieval.abstention import LEAST_QUESTIONS, Scored, choose, curve, too_few
+from assistant.retrieval.retriever import Retriever
 from assistant.services.bench_corpora import paragraph_corpus
 from assistant.services.chat import ChatService
 from assistant.services.heldout import spread
@@ -71,11 +74,33 @@ def answer_corpus(rows: Sequence[Asked], folder: Path) -> None:
     paragraph_corpus((row.context for row in rows if row.indexed), folder)
 
 
+def asked_questions(rows: Sequence[Asked], limit: int) -> Sequence[Asked]:
+    """The wanted questions, `limit` of them, spread over the file; 0: all."""
+    return spread([row for row in rows if row.wanted], limit)
+
+
+def calibrated(retriever: Retriever, rows: Sequence[Asked], asked: Sequence[Asked], k: int) -> float:
+    """The threshold of abstention for this corpus, chosen on the questions of the file that are not asked.
+
+    By the rule of `retrieval.abstention`, from the relevance of their k passages. Raises `DataError` where they are
+    too few.
+    """
+    left = Counter(rows) - Counter(asked)
+    scored = [
+        Scored(retriever.relevance(row.question, retriever.retrieve(row.question, k=k)), bool(row.golds))
+        for row in left.elements()
+        if row.golds or row.wanted or not row.indexed  # of the others nobody knows whether they have an answer
+    ]
+    answerable = sum(question.answerable for question in scored)
+    if min(answerable, len(scored) - answerable) < LEAST_QUESTIONS:
+        raise too_few(answerable, len(scored) - answerable)
+    return choose(curve(scored)).threshold
+
+
 def answer_quality(
-    chat: ChatService, rows: Sequence[Asked], adapter: str, limit: int, progress: Callable[[int, int], None]
+    chat: ChatService, asked: Sequence[Asked], adapter: str, progress: Callable[[int, int], None]
 ) -> dict[str, Any]:
-    """Ask every wanted question of one adapter (`limit` of them, spread over the file; 0: all)."""
-    asked = spread([row for row in rows if row.wanted], limit)
+    """Ask every question of one adapter."""
     started = time.perf_counter()
     pairs = []
     for done, row in enumerate(asked, 1):

@@ -6,7 +6,15 @@ import pytest
 
 from assistant.bootstrap import build
 from assistant.errors import DataError
-from assistant.services.answer_bench import Asked, answer_corpus, answer_quality, asked_of, figures
+from assistant.services.answer_bench import (
+    Asked,
+    answer_corpus,
+    answer_quality,
+    asked_of,
+    asked_questions,
+    calibrated,
+    figures,
+)
 from assistant.settings import Settings
 from assistant.types import Answer, Outcome, Passage, Route, RouteOrigin, Source
 
@@ -102,8 +110,29 @@ def test_the_shipped_adapter_answers_from_the_paragraphs_and_from_nothing_else(q
     trial = build(Settings.load(home=tmp_path))
     trial.index()
     told = []
-    found = answer_quality(real.chat.over(trial.retriever), rows, "grounded-chat", 4, lambda *at: told.append(at))
+    found = answer_quality(
+        real.chat.over(trial.retriever), asked_questions(rows, 4), "grounded-chat", lambda *at: told.append(at)
+    )
     trial.close()
     assert (found["n"], told[-1]) == (4, (4, 4))
     assert found["answered"] >= 0.5 and found["citation_precision"] >= 0.5
     assert found["right_paragraph"] == 1.0
+
+
+def test_the_threshold_is_chosen_on_the_questions_that_are_not_asked(question_set, tmp_path):
+    rows = asked_of(question_set)
+    answer_corpus(rows, tmp_path / "corpora" / "paragraphs")
+    trial = build(Settings.load(home=tmp_path))
+    trial.index()
+    known = [row for row in rows if row.golds]
+    strange = [
+        Asked(f"Quem escreveu o romance número {number} sobre o deserto?", "x", (), indexed=False)
+        for number in range(20)
+    ]
+    pool = [Asked(f"{row.question} ({number})", row.context, row.golds) for number in range(6) for row in known]
+    threshold = calibrated(trial.retriever, [*rows, *pool, *strange], rows, 3)
+    relevance = {row: trial.retriever.relevance(row.question, trial.retriever.retrieve(row.question)) for row in rows}
+    assert sum(relevance[row] >= threshold for row in known) >= 3
+    with pytest.raises(DataError, match="at least 20 of each"):
+        calibrated(trial.retriever, rows, rows, 3)
+    trial.close()

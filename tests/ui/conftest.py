@@ -34,6 +34,31 @@ def loops_left_open() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def standing_alone() -> Iterator[Any]:
+    """A tab without the other pages around it, to build one page in."""
+    import gradio as gr
+
+    with loops_left_open(), gr.Blocks(), gr.Tabs(), gr.Tab() as tab:
+        yield tab
+    with loops_left_open():
+        gc.collect()
+
+
+def event(**data: Any) -> Any:
+    """What a click on a page's own markup sends."""
+    import gradio as gr
+
+    return gr.EventData(None, data)
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    """A file with these words."""
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return path
+
+
 @pytest.fixture
 def view() -> View:
     titles = {"grounded-chat": "Resposta com documentos", "legal-ner": "Entidades jurídicas"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from conftest import loops_left_open
+from conftest import event, loops_left_open, standing_alone
 from demo_assistant import MOONS_2023, MOONS_2025, DemoAssistant, passage, quoting
 
 from assistant.services.corpus_marks import Marks
@@ -84,18 +84,12 @@ def test_a_card_offers_its_page_once_the_answer_is_there() -> None:
 
 @pytest.fixture
 def page(assistant: DemoAssistant) -> Iterator[ChatPage]:
-    with loops_left_open(), gr.Blocks(), gr.Tabs(), gr.Tab() as tab:
+    with standing_alone() as tab:
         made = ChatPage(assistant, PageOptions(), Words(PT), gr.State(Session()))
         made.build(tab)
-    with loops_left_open():
-        gc.collect()
     yield made
     with loops_left_open():
         gc.collect()
-
-
-def event(**data: Any) -> gr.EventData:
-    return gr.EventData(None, data)
 
 
 def last(page: ChatPage, now: Session, **data: Any) -> Any:

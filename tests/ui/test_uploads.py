@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from conftest import loops_left_open
+from conftest import loops_left_open, standing_alone
 from demo_assistant import DemoAssistant
 
 from assistant.ui import uploads
@@ -47,11 +47,9 @@ def test_a_document_goes_from_the_uploads_once_the_corpus_has_it(
     sent[0].parent.mkdir()
     for path in sent:
         path.write_text("# A\n\nTexto.", "utf-8")
-    with loops_left_open(), gr.Blocks(), gr.Tabs(), gr.Tab() as tab:
+    with standing_alone() as tab:
         page = CorporaPage(assistant, Words(PT), gr.State(Session()))
         page.build(tab)
-    with loops_left_open():
-        gc.collect()
     list(page._add.bring(Session(), Looking("sistema-solar"), [str(path) for path in sent]))
     assert not any(path.exists() for path in sent)
     work = assistant.corpus_tools.ingestions.works("sistema-solar")[0]
