@@ -27,6 +27,7 @@ from assistant.types import Passage, Turn
 
 CANDIDATES = 24  # chunks taken from each search
 _WIDER = 4  # times as many, where versions of the same leave too few
+_BESIDE = 0.009  # chance of the other pieces of an article whose paragraph a question cites, beside that one's
 NEAR_DUPLICATE = 0.9  # Jaccard of the words of two chunks
 # relevance = logistic(70 * (cosine - 0.889) + 5.5 * (coverage - 0.5)): a logistic regression on tests/data (102
 # answerable questions, 40 unanswerable ones, most of them close to a document), rounded. The best cosines of
@@ -185,11 +186,12 @@ class Retriever:
             return False
         cosines = self._store.cosines(query.vector, [c.chunk_id for c in rows])
         for c, known in list(found.items()):
-            found[c] = replace(known, fused=known.fused / 2)
+            found[c] = replace(known, fused=known.fused * _BESIDE / 10)
         for row in rows:
             known = found.get(row.chunk_id, replace(_NOWHERE, cosine=cosines[row.chunk_id]))
             there = cited.path in paths_in(row.heading, row.text)
-            found[row.chunk_id] = replace(known, fused=0.5 + 0.4 * there + 0.1 * held(query.text, row.text))
+            share = 0.9 + 0.1 * held(query.text, row.text)
+            found[row.chunk_id] = replace(known, fused=share if there else share * _BESIDE)
             chunks[row.chunk_id] = row
         return True
 
