@@ -41,7 +41,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--calibrate", action="store_true", help="choose when not to answer on the questions that are not asked"
     )
-    command.add_argument("--by", default="grounded-chat", metavar="ADAPTER", help="the adapter that answers them")
+    command.add_argument(
+        "--by", default="grounded-chat", metavar="ADAPTER", help="the adapter that answers them, or extraction"
+    )
     command.add_argument("--routes", type=Path, help='labelled {"text", "adapter"} JSON lines, for the router')
     command.add_argument("--adapter", default="restaurant-replies", help="adapter for the decode figures")
     command.add_argument("--text", default="A comida estava ótima, mas demorou uma hora e veio fria.", help="its input")
@@ -102,19 +104,24 @@ def _retrieval(assistant: Any, path: Path, documents: Path | None) -> dict[str, 
 def _answers(assistant: Any, path: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Figures of the answers to a file's questions, found in its own paragraphs in a temporary home."""
     from assistant.retrieval.retriever import Retriever
-    from assistant.services.answer_bench import answer_corpus, answer_quality, asked_of, asked_questions, calibrated
+    from assistant.services import answer_bench
     from assistant.services.evaluation import progress_lines
 
     with tempfile.TemporaryDirectory() as folder:
-        rows = asked_of(path, options.titles)
-        answer_corpus(rows, Path(folder) / "corpora" / "measured")
+        rows = answer_bench.asked_of(path, options.titles)
+        answer_bench.answer_corpus(rows, Path(folder) / "corpora" / "measured")
         with _at(Path(folder)) as trial:
-            asked, retriever, chosen = asked_questions(rows, options.limit), trial.retriever, {}
+            asked, retriever, chosen = answer_bench.asked_questions(rows, options.limit), trial.retriever, {}
             if options.calibrate:
-                threshold = calibrated(retriever, rows, asked, assistant.settings.passages)
+                threshold = answer_bench.calibrated(retriever, rows, asked, assistant.settings.passages)
                 retriever = Retriever(trial.store, trial.embedder, threshold=lambda corpus: threshold)
                 chosen = {"threshold": threshold}
-            return answer_quality(assistant.chat.over(retriever), asked, options.by, progress_lines(say)) | chosen
+            told = progress_lines(say)
+            if options.by == answer_bench.EXTRACTION:
+                found = answer_bench.extraction_quality(retriever, asked, assistant.settings.passages, told)
+            else:
+                found = answer_bench.answer_quality(assistant.chat.over(retriever), asked, options.by, told)
+            return found | chosen
 
 
 @contextmanager

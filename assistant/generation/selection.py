@@ -60,10 +60,15 @@ def clearer_sentence(question: str, output: str, sources: Sequence[Source]) -> S
         return None
     asked = _stems(question)
     quoted = sentence_around(verified(source, quote))
-    best = max(_sentences(asked, sources), key=lambda s: s.share, default=None)
+    best = best_sentence(question, sources)
     if best is None or fold(best.text)[0] in fold(quoted)[0]:
         return None
     return best if best.share - _share(asked, quoted) >= CLEARER else None
+
+
+def best_sentence(question: str, sources: Sequence[Source]) -> Sentence | None:
+    """The sentence that holds the most of the question's words, of equal ones the first; None where there is none."""
+    return max(_sentences(_stems(question), sources), key=lambda s: s.share, default=None)
 
 
 def as_quoted(sentence: Sentence) -> str:

@@ -22,7 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from assistant.errors import DataError
-from assistant.generation.citations import find_quote, fold
+from assistant.generation.citations import Checked, find_quote, fold
+from assistant.generation.prompt import sources_of
+from assistant.generation.selection import best_sentence, extracted
+from assistant.models.prompt_format import ABSTENTION
 from assistant.retrieval.abstention import LEAST_QUESTIONS, Scored, choose, curve, too_few
 from assistant.retrieval.retriever import Retriever
 from assistant.services.bench_corpora import paragraph_corpus
@@ -33,6 +36,7 @@ from assistant.training import evaluate
 from assistant.training.formats import read_jsonl, squad_questions
 from assistant.types import Answer, Answered, Outcome
 
+EXTRACTION = "extraction"  # stands for an adapter's name: answers without a model
 _KEPT_OUT = 5  # every so many paragraphs one that is not indexed
 _MARKER = re.compile(r"\s*\[\d+\]")
 _PIRA = ("question_pt_origin", "abstract_translated_pt", "answer_pt_origin", "answer_pt_validate", "at_labels")
@@ -110,7 +114,25 @@ def answer_quality(
     return figures(pairs) | {"seconds": round(time.perf_counter() - started, 1)}
 
 
-def figures(pairs: Sequence[tuple[Asked, Answer]]) -> dict[str, Any]:
+def extraction_quality(
+    retriever: Retriever, asked: Sequence[Asked], k: int, progress: Callable[[int, int], None]
+) -> dict[str, Any]:
+    """The same questions without a model: the sentence that holds the most of the question, or an abstention."""
+    started = time.perf_counter()
+    pairs = []
+    for done, row in enumerate(asked, 1):
+        passages = retriever.retrieve(row.question, k=k)
+        sources = sources_of(passages)
+        sentence = best_sentence(row.question, sources)
+        if sentence is None or not retriever.is_relevant(row.question, passages):
+            pairs.append((row, Checked(ABSTENTION, Outcome.ABSTAINED, sources, 0)))
+        else:
+            pairs.append((row, extracted(sentence, sources)))
+        progress(done, len(asked))
+    return figures(pairs) | {"seconds": round(time.perf_counter() - started, 1)}
+
+
+def figures(pairs: Sequence[tuple[Asked, Answer | Checked]]) -> dict[str, Any]:
     """The fields that stand above, of questions and what was answered."""
     answerable = [(row, answer) for row, answer in pairs if row.golds]
     others = [answer for row, answer in pairs if not row.golds]
@@ -147,7 +169,7 @@ def _of_table(path: Path) -> list[Asked]:
     return rows
 
 
-def _cites(row: Asked, answer: Answer) -> bool:
+def _cites(row: Asked, answer: Answer | Checked) -> bool:
     """Whether a quote stands in its passage, word for word, and holds a gold answer."""
     quotes = [
         source.quote for source in answer.sources if source.quote and find_quote(source.quote, source.passage.text)
@@ -155,7 +177,7 @@ def _cites(row: Asked, answer: Answer) -> bool:
     return any(fold(gold)[0] in fold(quote)[0] for quote in quotes for gold in row.golds)
 
 
-def _found(row: Asked, answer: Answer) -> bool:
+def _found(row: Asked, answer: Answer | Checked) -> bool:
     """Whether a passage that is quoted stands in the question's own paragraph."""
     context = fold(row.context)[0]
     return any(source.quote and fold(source.quote)[0] in context for source in answer.sources)

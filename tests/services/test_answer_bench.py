@@ -13,6 +13,7 @@ from assistant.services.answer_bench import (
     asked_of,
     asked_questions,
     calibrated,
+    extraction_quality,
     figures,
 )
 from assistant.settings import Settings
@@ -117,6 +118,18 @@ def test_the_shipped_adapter_answers_from_the_paragraphs_and_from_nothing_else(q
     assert (found["n"], told[-1]) == (4, (4, 4))
     assert found["answered"] >= 0.5 and found["citation_precision"] >= 0.5
     assert found["right_paragraph"] == 1.0
+
+
+def test_answers_without_a_model_are_sentences_of_the_paragraphs(question_set, tmp_path):
+    rows = asked_of(question_set)
+    answer_corpus(rows, tmp_path / "corpora" / "paragraphs")
+    trial = build(Settings.load(home=tmp_path))
+    trial.index()
+    found = extraction_quality(trial.retriever, rows, 3, lambda *at: None)
+    trial.close()
+    assert (found["n"], found["unanswerable"]) == (5, 1)
+    assert found["answered"] >= 0.5 and found["citation_precision"] == found["right_paragraph"] == 1.0
+    assert 0 < found["token_f1_answered"] == found["shown_f1"] < 1  # a whole sentence is more than the answer
 
 
 def test_the_threshold_is_chosen_on_the_questions_that_are_not_asked(question_set, tmp_path):
