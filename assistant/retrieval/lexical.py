@@ -10,6 +10,7 @@ import re
 import threading
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 
 import Stemmer
 
@@ -18,6 +19,7 @@ _ORDINAL = re.compile(r"(\d)\.?[ºª°]|(\d)\.?[oa]\b")
 _TOKEN = re.compile(r"\d+(?:[.,]\d{3})+|[^\W_]+")
 _PLURALS: Mapping[str, str] = {"oes": "ao", "aes": "ao", "ais": "al", "eis": "el", "ns": "m"}
 _LONGEST_TERM = 40
+_COMMON_CODES = 0x2500  # Latin, Greek, Cyrillic, other alphabets, punctuation and signs lie below
 
 _STOP_TEXT = """
 a o as os um uma uns umas de da do das dos em na no nas nos num numa por pela pelo pelas pelos para pra
@@ -35,11 +37,24 @@ _STOP_WORDS = frozenset(_STOP_TEXT.split())
 _stemmers = threading.local()  # a PyStemmer object may be used by one thread at a time
 
 
+class _Folding(dict[int, str]):
+    """Each character folded; those of alphabets in daily use are kept, so that `str.translate` finds them at once."""
+
+    def __missing__(self, code: int) -> str:
+        # twice: some signs decompose into capitals, some capitals fold into composed letters
+        decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", chr(code)).casefold())
+        folded = "".join(c for c in decomposed if not unicodedata.combining(c))
+        if code < _COMMON_CODES:
+            self[code] = folded
+        return folded
+
+
+_FOLDING = _Folding()
+
+
 def fold(text: str) -> str:
     """Lower case without accents: "Órbita" -> "orbita"."""
-    # twice: some signs decompose into capitals, some capitals fold into composed letters
-    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
+    return text.translate(_FOLDING)
 
 
 def words(text: str) -> list[str]:
@@ -50,14 +65,18 @@ def words(text: str) -> list[str]:
 
 def terms(text: str) -> list[str]:
     """Stems of the content words in order, repeated where the text repeats them."""
-    content = [w for w in words(text) if w not in _STOP_WORDS and len(w) <= _LONGEST_TERM]
-    stems: list[str] = _stemmer().stemWords([_singular(w) for w in content])
-    return stems
+    return [_stem(w) for w in words(text) if w not in _STOP_WORDS and len(w) <= _LONGEST_TERM]
 
 
 def question_terms(text: str) -> list[str]:
     """Distinct stems of a question, in order; empty where it has only stop words."""
     return list(dict.fromkeys(terms(text)))
+
+
+@lru_cache(maxsize=1 << 16)  # a language has few words, and a text repeats them
+def _stem(word: str) -> str:
+    stem: str = _stemmer().stemWord(_singular(word))
+    return stem
 
 
 def _singular(word: str) -> str:
