@@ -69,7 +69,7 @@ def fuse(
     return {name: value / total for name, value in odds.items()}
 
 
-@lru_cache(maxsize=2048)  # the texts of a chat come back; a text of 700 characters takes about 10 KB here
+@lru_cache(maxsize=1024)  # the texts of a chat come back; a text of 700 characters takes about 10 KB here
 def _terms_of(heading: str, text: str) -> _Words:
     sentences = (frozenset(lexical.terms(sentence)) for sentence in _SENTENCE_END.split(text))
     return _Words(frozenset(lexical.terms(heading)), tuple(held for held in sentences if held))
