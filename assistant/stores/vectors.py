@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.errors import ConfigurationError, CorpusError
+from assistant.stores.graph_files import wipe_unused
 from assistant.stores.manifests import sha256_of, write_atomically
 
 _BATCH = 1000  # records handed to Chroma at once; its own limit is above 5,000
@@ -127,6 +128,10 @@ class VectorIndex:
     def seal(self) -> None:
         """Record the checksums of Chroma's graph files, last of all; nothing is added from then on."""
         if not self._url:
+            try:
+                wipe_unused(self._path)
+            except OSError as error:
+                raise self._failed(error) from error
             write_atomically(self._path / _SEAL, json.dumps(self._checksums()))
 
     def is_sealed(self) -> bool:
