@@ -19,7 +19,7 @@ description = { pt = "Documentos de um conjunto de perguntas.", en = "Documents 
 """
 _COLUMNS = ("Tipo", "Texto", "urn")
 _NORM = re.compile(r"(?P<kind>[a-z_]+)_(?P<number>\d+)_(?P<year>\d{4})\d{4}")  # "lei_complementar_95_19980226"
-_PROVISION = re.compile(r"\[\s*(?P<above>.*?)\]\s*(?P<text>.*)", re.S)  # "[ name | part | chapter | ] words"
+_PROVISION = re.compile(r"(?:\[\s*(?P<above>.*?)\])?\s*(?P<text>.*)", re.S)  # "[ name | part | chapter | ] words"
 _LONGEST_CELL = 1 << 24
 
 
@@ -58,14 +58,14 @@ def _begun(folder: Path) -> Path:
 def _norm(path: Path) -> str | None:
     """A table of provisions as the text of its norm; None for another table."""
     csv.field_size_limit(_LONGEST_CELL)
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         table = csv.DictReader(file)
         if set(_COLUMNS) - set(table.fieldnames or ()):
             return None
-        articles = [found for row in table if row["Tipo"] == "ART" and (found := _PROVISION.match(row["Texto"]))]
+        articles = [found for row in table if row["Tipo"] == "ART" and (found := _PROVISION.match(row["Texto"] or ""))]
     lines, last = [f"# {_title(path.stem, articles)}", ""], ""
     for article in articles:
-        headings = [part.strip() for part in article["above"].split("|")[1:] if part.strip()]
+        headings = [part.strip() for part in (article["above"] or "").split("|")[1:] if part.strip()]
         if headings and " — ".join(headings) != last:
             last = " — ".join(headings)
             lines += [f"## {last}", ""]
@@ -82,5 +82,5 @@ def _title(stem: str, articles: list[re.Match[str]]) -> str:
     if kind.startswith("Lei-"):  # "Lei Complementar", but "Decreto-Lei"
         kind = kind.replace("-", " ")
     number = f"{int(named['number']):,}".replace(",", ".")
-    name = re.split(r"\.\s*\(|\.?\s*\|", articles[0]["above"])[0].strip(" .") if articles else ""
+    name = re.split(r"\.\s*\(|\.?\s*\|", articles[0]["above"] or "")[0].strip(" .") if articles else ""
     return f"{kind} nº {number}, de {named['year']}" + (f" ({name})" if name else "")

@@ -84,6 +84,9 @@ def norms(tmp_path):
     rows = [f'{kind.strip()},lei_9999_20150706,1,2,"{words}",urn:lex:br' for kind, words in PROVISIONS.items()]
     lines = ("Tipo,Rotulo,Num_Inicio,Num_Final,Texto,urn", *rows)
     (folder / "lei_9999_20150706.csv").write_text("\n".join(lines), "utf-8")
+    (folder / "lei_7_19990101.csv").write_text(
+        "\ufeffTipo,Texto,urn\nART,Art. 1º Fica aberta a ponte.,urn:lex:br\n", "utf-8"
+    )
     (folder / "precos.csv").write_text("ponte,pedágio\nItaporã,dois reais\n", "utf-8")
     return folder
 
@@ -91,7 +94,9 @@ def norms(tmp_path):
 def test_a_table_of_provisions_becomes_a_norm_whose_articles_are_found_by_number(norms, tmp_path):
     document_corpus(norms, tmp_path / "home" / "corpora" / "normas")
     written = tmp_path / "home" / "corpora" / "normas" / "documents"
-    assert sorted(path.name for path in written.iterdir()) == ["lei_9999_20150706.md", "precos.csv"]
+    names = ["lei_7_19990101.md", "lei_9999_20150706.md", "precos.csv"]
+    assert sorted(path.name for path in written.iterdir()) == names
+    assert (written / names[0]).read_text("utf-8") == "# Lei nº 7, de 1999\n\nArt. 1º Fica aberta a ponte.\n"
     text = (written / "lei_9999_20150706.md").read_text("utf-8")
     assert text.startswith("# Lei nº 9.999, de 2015 (Lei das Pontes)\n")
     assert "## (Ementa) — DO PEDÁGIO\n\nArt. 2º-A O pedágio é vedado" in text
