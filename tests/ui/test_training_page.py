@@ -83,9 +83,11 @@ def test_a_training_is_settled_started_watched_stopped_and_found_again_after_a_r
     page.click("#training-preset >> text=rápido")
     page.wait_for_selector("#training-expected >> text=4 min")
     page.click("#training-fields button")
+    page.click("#field-epochs input")  # it stands still once the fields that were opened are all there
     assert page.input_value("#field-epochs input") == "1"
     assert "Padrão: 1." in page.inner_text("#field-epochs")
     page.fill("#field-epochs input", "0")
+    page.press("#field-epochs input", "Tab")
     page.click("#training-start")
     page.wait_for_selector("#training-note >> text=epochs = 0 está fora de 1 a 100")
     assert jobs.known == {}
