@@ -116,11 +116,11 @@ def _answers(assistant: Any, path: Path, options: argparse.Namespace) -> dict[st
                 threshold = answer_bench.calibrated(retriever, rows, asked, assistant.settings.passages)
                 retriever = Retriever(trial.store, trial.embedder, threshold=lambda corpus: threshold)
                 chosen = {"threshold": threshold}
-            told = progress_lines(say)
             if options.by == answer_bench.EXTRACTION:
-                found = answer_bench.extraction_quality(retriever, asked, assistant.settings.passages, told)
+                answering = answer_bench.by_extraction(retriever, assistant.settings.passages)
             else:
-                found = answer_bench.answer_quality(assistant.chat.over(retriever), asked, options.by, told)
+                answering = answer_bench.by_adapter(assistant.chat.over(retriever), options.by)
+            found = answer_bench.answer_quality(answering, asked, progress_lines(say))
             return found | chosen
 
 

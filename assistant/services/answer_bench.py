@@ -39,6 +39,7 @@ from assistant.types import Answer, Answered, Outcome
 EXTRACTION = "extraction"  # stands for an adapter's name: answers without a model
 _KEPT_OUT = 5  # every so many paragraphs one that is not indexed
 _MARKER = re.compile(r"\s*\[\d+\]")
+Answering = Callable[[str], Answer | Checked]
 _PIRA = ("question_pt_origin", "abstract_translated_pt", "answer_pt_origin", "answer_pt_validate", "at_labels")
 
 
@@ -101,33 +102,37 @@ def calibrated(retriever: Retriever, rows: Sequence[Asked], asked: Sequence[Aske
     return choose(curve(scored)).threshold
 
 
-def answer_quality(
-    chat: ChatService, asked: Sequence[Asked], adapter: str, progress: Callable[[int, int], None]
-) -> dict[str, Any]:
-    """Ask every question of one adapter."""
-    started = time.perf_counter()
-    pairs = []
-    for done, row in enumerate(asked, 1):
-        events = list(chat.ask(AskRequest(row.question, adapter=adapter)))
-        pairs += [(row, event.answer) for event in events if isinstance(event, Answered)]
-        progress(done, len(asked))
-    return figures(pairs) | {"seconds": round(time.perf_counter() - started, 1)}
+def by_adapter(chat: ChatService, adapter: str) -> Answering:
+    """Answers of an adapter, as a visitor gets them."""
+
+    def answer(question: str) -> Answer | Checked:
+        *_, last = chat.ask(AskRequest(question, adapter=adapter))
+        assert isinstance(last, Answered)
+        return last.answer
+
+    return answer
 
 
-def extraction_quality(
-    retriever: Retriever, asked: Sequence[Asked], k: int, progress: Callable[[int, int], None]
-) -> dict[str, Any]:
-    """The same questions without a model: the sentence that holds the most of the question, or an abstention."""
-    started = time.perf_counter()
-    pairs = []
-    for done, row in enumerate(asked, 1):
-        passages = retriever.retrieve(row.question, k=k)
+def by_extraction(retriever: Retriever, k: int) -> Answering:
+    """Answers without a model: the sentence of k passages that holds the most of the question, or an abstention."""
+
+    def answer(question: str) -> Answer | Checked:
+        passages = retriever.retrieve(question, k=k)
         sources = sources_of(passages)
-        sentence = best_sentence(row.question, sources)
-        if sentence is None or not retriever.is_relevant(row.question, passages):
-            pairs.append((row, Checked(ABSTENTION, Outcome.ABSTAINED, sources, 0)))
-        else:
-            pairs.append((row, extracted(sentence, sources)))
+        sentence = best_sentence(question, sources)
+        if sentence is None or not retriever.is_relevant(question, passages):
+            return Checked(ABSTENTION, Outcome.ABSTAINED, sources, 0)
+        return extracted(sentence, sources)
+
+    return answer
+
+
+def answer_quality(answer: Answering, asked: Sequence[Asked], progress: Callable[[int, int], None]) -> dict[str, Any]:
+    """Ask every question; the fields that stand above."""
+    started = time.perf_counter()
+    pairs = []
+    for done, row in enumerate(asked, 1):
+        pairs.append((row, answer(row.question)))
         progress(done, len(asked))
     return figures(pairs) | {"seconds": round(time.perf_counter() - started, 1)}
 

@@ -12,8 +12,9 @@ from assistant.services.answer_bench import (
     answer_quality,
     asked_of,
     asked_questions,
+    by_adapter,
+    by_extraction,
     calibrated,
-    extraction_quality,
     figures,
 )
 from assistant.settings import Settings
@@ -111,9 +112,8 @@ def test_the_shipped_adapter_answers_from_the_paragraphs_and_from_nothing_else(q
     trial = build(Settings.load(home=tmp_path))
     trial.index()
     told = []
-    found = answer_quality(
-        real.chat.over(trial.retriever), asked_questions(rows, 4), "grounded-chat", lambda *at: told.append(at)
-    )
+    answering = by_adapter(real.chat.over(trial.retriever), "grounded-chat")
+    found = answer_quality(answering, asked_questions(rows, 4), lambda *at: told.append(at))
     trial.close()
     assert (found["n"], told[-1]) == (4, (4, 4))
     assert found["answered"] >= 0.5 and found["citation_precision"] >= 0.5
@@ -125,7 +125,7 @@ def test_answers_without_a_model_are_sentences_of_the_paragraphs(question_set, t
     answer_corpus(rows, tmp_path / "corpora" / "paragraphs")
     trial = build(Settings.load(home=tmp_path))
     trial.index()
-    found = extraction_quality(trial.retriever, rows, 3, lambda *at: None)
+    found = answer_quality(by_extraction(trial.retriever, 3), rows, lambda *at: None)
     trial.close()
     assert (found["n"], found["unanswerable"]) == (5, 1)
     assert found["answered"] >= 0.5 and found["citation_precision"] == found["right_paragraph"] == 1.0
